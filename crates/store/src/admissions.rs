@@ -1,0 +1,387 @@
+//! The drip and the claims: who is called, who comes in time, who comes late, whose time is over.
+
+use domain::admission::{self, Bound, Claim, Crowd, Drip, Tick as Ticked};
+use domain::sale::Sale;
+use domain::waiting_room::{EndedAs, Poll, State};
+use domain::{AccountId, ClaimId, Refusal, SaleId, Timestamp};
+use serde_json::json;
+
+use crate::change::Change;
+use crate::error::Outcome;
+use crate::queue::{end_claim, end_entry};
+use crate::rows::{self, load_sale};
+use crate::tx::{Lane, Tx, Verb, bulk};
+
+/// Returners called again at one tick; the rest wait for the next.
+const MOST_RECALLED: i64 = 500;
+/// Claims that one sweep ends; a claim writes two rows.
+const MOST_EXPIRED: i64 = 400;
+/// The one lease of an installation.
+const WORKER: &str = "worker";
+
+/// Makes this process the leader. Its epoch fences every earlier leader.
+pub struct TakeLease {
+    pub holder: uuid::Uuid,
+}
+
+impl Verb for TakeLease {
+    type Done = i64;
+    const LANE: Lane = Lane::Operator;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<i64> {
+        let rows = tx.lock("select epoch from leases where name = ?1", &[WORKER.into()]).await?;
+        let epoch = rows.first().map_or(0, |row| row.int(0)) + 1;
+        tx.execute(
+            "insert into leases (name, holder, epoch) values (?1, ?2, ?3)
+             on conflict (name) do update set holder = ?2, epoch = ?3",
+            &[WORKER.into(), crate::Value::Id(self.holder), epoch.into()],
+        )
+        .await?;
+        Ok(epoch)
+    }
+}
+
+/// Moves one sale's watermark by what the rate, the crowd, the stock and the line allow.
+///
+/// Invariant: only the leader's tick moves the watermark, and each log row follows from the one before.
+pub struct Tick {
+    pub sale: SaleId,
+    pub epoch: i64,
+}
+
+/// What a tick did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TickDone {
+    /// Another process leads.
+    NotLeader,
+    /// The sale calls nobody now.
+    Idle,
+    Called {
+        through: i64,
+        called: i64,
+        recalled: i64,
+        bound_by: Bound,
+    },
+}
+
+impl Verb for Tick {
+    type Done = TickDone;
+    const LANE: Lane = Lane::Operator;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<TickDone> {
+        let lease = tx.lock("select epoch from leases where name = ?1", &[WORKER.into()]).await?;
+        if lease.first().is_none_or(|row| row.int(0) != self.epoch) {
+            return Ok(TickDone::NotLeader);
+        }
+        let drip = tx
+            .lock("select through, credit, last_tick_at, bound_by from drips where sale = ?1", &[self.sale.into()])
+            .await?;
+        let Some(drip) = drip.first().map(rows::drip) else { return Err(Refusal::SaleBuilding.into()) };
+        let sale = load_sale(tx, self.sale).await?;
+        if !sale.may_call(tx.wall()) {
+            self.save(tx, drip, admission::idle(drip, tx.now())).await?;
+            return Ok(TickDone::Idle);
+        }
+        let crowd = crowd(tx, &sale, drip).await?;
+        let open_for_ms = tx.wall().since_ms(sale.terms.opens_at);
+        let ticked = admission::tick(&sale.terms, drip, crowd, tx.now(), open_for_ms);
+        self.apply(tx, drip, ticked).await
+    }
+}
+
+impl Tick {
+    async fn apply<T: Tx>(&self, tx: &mut T, before: Drip, ticked: Ticked) -> Outcome<TickDone> {
+        let recalled = self.recall(tx, ticked.recalled).await?;
+        self.save(tx, before, ticked.drip).await?;
+        let bound_by = ticked.drip.bound_by.unwrap_or(Bound::Line);
+        let people = ticked.called + recalled;
+        if people > 0 || ticked.drip.bound_by != before.bound_by {
+            self.log(tx, ticked, recalled, bound_by).await?;
+        }
+        if people > 0 {
+            tx.emit(Change::Called { sale: self.sale, through: ticked.drip.through, people, at: tx.now() });
+        }
+        Ok(TickDone::Called { through: ticked.drip.through, called: ticked.called, recalled, bound_by })
+    }
+
+    /// Calls returners again, lowest position first.
+    async fn recall<T: Tx>(&self, tx: &mut T, most: i64) -> Outcome<i64> {
+        if most == 0 {
+            return Ok(0);
+        }
+        let rows = tx
+            .query(
+                "select position, account from entries
+                 where sale = ?1 and returned_at is not null and ended_at is null
+                   and (recalled_at is null or recalled_at < returned_at)
+                 order by position limit ?2",
+                &[self.sale.into(), most.min(MOST_RECALLED).into()],
+            )
+            .await?;
+        let positions = bulk(rows.iter().map(|row| [json!(row.int(0))]));
+        let recalled = tx
+            .execute(
+                "update entries set recalled_at = ?2 where sale = ?1
+                 and position in (select cast(value ->> 0 as bigint) from json_each(?3))",
+                &[self.sale.into(), tx.now().into(), positions],
+            )
+            .await?;
+        for row in &rows {
+            tx.emit(Change::Recalled { sale: self.sale, account: row.id(1), at: tx.now() });
+        }
+        Ok(i64::try_from(recalled).unwrap_or(i64::MAX))
+    }
+
+    async fn save<T: Tx>(&self, tx: &mut T, before: Drip, after: Drip) -> Outcome<()> {
+        tx.execute(
+            "update drips set through = ?3, credit = ?4, last_tick_at = ?5, bound_by = ?6, epoch = ?7
+             where sale = ?1 and through = ?2 and epoch <= ?7",
+            &[
+                self.sale.into(),
+                before.through.into(),
+                after.through.into(),
+                after.credit.into(),
+                after.last_tick_at.into(),
+                after.bound_by.map(Bound::name).into(),
+                self.epoch.into(),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn log<T: Tx>(&self, tx: &mut T, ticked: Ticked, recalled: i64, bound_by: Bound) -> Outcome<()> {
+        tx.execute(
+            "insert into admission_log (sale, seq, at, through, called, recalled, credit_ms, bound_by)
+             select ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7 from admission_log where sale = ?1",
+            &[
+                self.sale.into(),
+                tx.now().into(),
+                ticked.drip.through.into(),
+                ticked.called.into(),
+                recalled.into(),
+                ticked.credit_ms.into(),
+                bound_by.name().into(),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+/// What the tick looks at. With nobody in line the rest does not matter and is not counted.
+async fn crowd<T: Tx>(tx: &mut T, sale: &Sale, drip: Drip) -> Outcome<Crowd> {
+    let row = tx
+        .first(
+            "select
+               (select last_position from queue_heads where sale = ?1),
+               (select count(*) from entries where sale = ?1 and returned_at is not null and ended_at is null
+                  and (recalled_at is null or recalled_at < returned_at)),
+               (select count(*) from claims where sale = ?1 and ended_at is null)",
+            &[sale.id.into()],
+        )
+        .await?;
+    let (last_position, returning, inside) =
+        row.map_or((0, 0, 0), |row| (row.int_or_null(0).unwrap_or(0), row.int(1), row.int(2)));
+    let mut crowd =
+        Crowd { last_position, returning, inside, inside_without_hold: 0, called_in_window: 0, free_seats: 0 };
+    if last_position <= drip.through && returning == 0 {
+        return Ok(crowd);
+    }
+    let row = tx
+        .first(
+            "select
+               (select count(*) from hold_seats where sale = ?1 and live = 1),
+               (select count(*) from claims c where c.sale = ?1 and c.ended_at is null and exists
+                  (select 1 from holds h where h.sale = ?1 and h.account = c.account and h.state = 'live'))",
+            &[sale.id.into()],
+        )
+        .await?;
+    let (taken, with_hold) = row.map_or((0, 0), |row| (row.int(0), row.int(1)));
+    crowd.free_seats = sale.terms.total_seats - taken;
+    crowd.inside_without_hold = inside - with_hold;
+    crowd.called_in_window = called_in_window(tx, sale, drip.through).await?;
+    Ok(crowd)
+}
+
+/// People on their way: called, the window still running, neither inside nor gone.
+async fn called_in_window<T: Tx>(tx: &mut T, sale: &Sale, through: i64) -> Outcome<i64> {
+    let since = tx.now().plus_sec(-sale.terms.claim_window_sec);
+    let row = tx
+        .first(
+            "select coalesce(max(through), 0) from admission_log where sale = ?1 and at <= ?2",
+            &[sale.id.into(), since.into()],
+        )
+        .await?;
+    let before = row.map_or(0, |row| row.int(0));
+    let row = tx
+        .first(
+            "select
+               (select count(*) from claims where sale = ?1 and position > ?2 and position <= ?3),
+               (select count(*) from entries e where sale = ?1 and position > ?2 and position <= ?3
+                  and ended_at is not null
+                  and not exists (select 1 from claims c where c.sale = ?1 and c.position = e.position)),
+               (select count(*) from entries e where sale = ?1 and returned_at is not null and ended_at is null
+                  and recalled_at > ?4 and recalled_at >= returned_at
+                  and not exists (select 1 from claims c where c.sale = ?1 and c.position = e.position))",
+            &[sale.id.into(), before.into(), through.into(), since.into()],
+        )
+        .await?;
+    let (claimed, gone, recalled) = row.map_or((0, 0, 0), |row| (row.int(0), row.int(1), row.int(2)));
+    Ok((through - before - claimed - gone).max(0) + recalled)
+}
+
+/// A poll of a called entry: goes inside in time, asks to be called again when late. Idempotent.
+pub struct PollCalled {
+    pub sale: SaleId,
+    pub account: AccountId,
+    /// For the claim that this may make.
+    pub claim: ClaimId,
+}
+
+/// What the poll found, or did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Polled {
+    Inside(Claim),
+    /// Neither inside nor called; the entry as it stands.
+    Stands {
+        position: i64,
+        state: State,
+    },
+}
+
+impl Verb for PollCalled {
+    type Done = Polled;
+    const LANE: Lane = Lane::Purchases;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Polled> {
+        let newest = rows::lock_claim(tx, self.sale, self.account).await?;
+        if let Some(claim) = newest.filter(|claim| claim.ended_as.is_none()) {
+            return Ok(Polled::Inside(claim));
+        }
+        let row = tx
+            .first(
+                "select position, returned_at, recalled_at, ended_as from entries
+                 where sale = ?1 and account = ?2 and ended_at is null",
+                &[self.sale.into(), self.account.into()],
+            )
+            .await?;
+        let Some(row) = row else { return self.ended(tx).await };
+        let entry = rows::entry(&row, false);
+        let sale = load_sale(tx, self.sale).await?;
+        let through = through(tx, self.sale).await?;
+        let called_at = called_at(tx, self.sale, entry.position).await?;
+        let poll = if sale.may_shop(tx.wall()).is_ok() {
+            entry.poll(through, called_at, tx.now(), sale.terms.claim_window_sec)
+        } else {
+            Poll::Nothing
+        };
+        match poll {
+            Poll::Nothing => Ok(Polled::Stands { position: entry.position, state: entry.state(through) }),
+            Poll::Claim => self.claim(tx, &sale, entry.position).await,
+            Poll::Return => self.return_to_line(tx, entry.position).await,
+        }
+    }
+}
+
+impl PollCalled {
+    async fn claim<T: Tx>(&self, tx: &mut T, sale: &Sale, position: i64) -> Outcome<Polled> {
+        let claim = Claim {
+            id: self.claim,
+            position,
+            claimed_at: tx.now(),
+            deadline: tx.now().plus_sec(sale.terms.shopping_window_sec),
+            ended_as: None,
+        };
+        let inserted = tx
+            .execute(
+                "insert into claims (id, sale, account, position, claimed_at, deadline) values (?1, ?2, ?3, ?4, ?5, ?6)
+                 on conflict do nothing",
+                &[
+                    claim.id.into(),
+                    self.sale.into(),
+                    self.account.into(),
+                    position.into(),
+                    claim.claimed_at.into(),
+                    claim.deadline.into(),
+                ],
+            )
+            .await?;
+        if inserted == 0 {
+            // Another poll of the same fan was first: its claim is the one.
+            let first = rows::lock_claim(tx, self.sale, self.account).await?;
+            return first.map(Polled::Inside).ok_or_else(|| Refusal::NotInQueue.into());
+        }
+        tx.emit(Change::Claimed { sale: self.sale, account: self.account, claim });
+        Ok(Polled::Inside(claim))
+    }
+
+    async fn return_to_line<T: Tx>(&self, tx: &mut T, position: i64) -> Outcome<Polled> {
+        tx.execute(
+            "update entries set returned_at = ?3 where sale = ?1 and position = ?2 and ended_at is null",
+            &[self.sale.into(), position.into(), tx.now().into()],
+        )
+        .await?;
+        tx.emit(Change::Returned { sale: self.sale, account: self.account, at: tx.now() });
+        Ok(Polled::Stands { position, state: State::Returning })
+    }
+
+    async fn ended<T: Tx>(&self, tx: &mut T) -> Outcome<Polled> {
+        let row = tx
+            .first(
+                "select position, ended_as from entries where sale = ?1 and account = ?2
+                 order by position desc limit 1",
+                &[self.sale.into(), self.account.into()],
+            )
+            .await?
+            .ok_or(Refusal::NotInQueue)?;
+        let ended = rows::ended_as(&row, 1).ok_or(Refusal::NotInQueue)?;
+        Ok(Polled::Stands { position: row.int(0), state: ended.state() })
+    }
+}
+
+async fn through<T: Tx>(tx: &mut T, sale: SaleId) -> Outcome<i64> {
+    let row = tx.first("select through from drips where sale = ?1", &[sale.into()]).await?;
+    Ok(row.map_or(0, |row| row.int(0)))
+}
+
+async fn called_at<T: Tx>(tx: &mut T, sale: SaleId, position: i64) -> Outcome<Option<Timestamp>> {
+    let row = tx
+        .first(
+            "select at from admission_log where sale = ?1 and through >= ?2 order by through, at limit 1",
+            &[sale.into(), position.into()],
+        )
+        .await?;
+    Ok(row.map(|row| row.time(0)))
+}
+
+/// Ends claims past their deadline that no live hold keeps alive. One bounded sweep; the count tells whether to go on.
+pub struct ExpireClaims;
+
+impl Verb for ExpireClaims {
+    type Done = i64;
+    const LANE: Lane = Lane::Operator;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<i64> {
+        let rows = tx
+            .query(
+                "select c.sale, c.account, c.position from claims c
+                 where c.ended_at is null and c.deadline <= ?1 and not exists
+                   (select 1 from holds h where h.sale = c.sale and h.account = c.account and h.state = 'live')
+                 order by c.deadline limit ?2",
+                &[tx.now().into(), MOST_EXPIRED.into()],
+            )
+            .await?;
+        let mut ended = 0;
+        for row in &rows {
+            let (sale, account) = (row.id::<SaleId>(0), row.id::<AccountId>(1));
+            let claim = rows::lock_claim(tx, sale, account).await?;
+            if claim.is_some_and(|claim| claim.ended_as.is_none() && claim.position == row.int(2)) {
+                end_claim(tx, sale, account, EndedAs::Expired).await?;
+                end_entry(tx, sale, account, row.int(2), EndedAs::Expired).await?;
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+}

@@ -1,0 +1,87 @@
+//! What a committed verb tells the node's read model.
+
+use domain::admission::Claim;
+use domain::sale::Sale;
+use domain::seat_map::Seating;
+use domain::waiting_room::EndedAs;
+use domain::{AccountId, SaleId, Timestamp};
+
+/// A seat as everybody sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeatStatus {
+    Available,
+    Held,
+    Sold,
+}
+
+impl SeatStatus {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::Held => "held",
+            Self::Sold => "sold",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A sale was made or its terms changed.
+    Sale {
+        sale: Box<Sale>,
+        seating: Seating,
+    },
+    Joined {
+        sale: SaleId,
+        account: AccountId,
+        position: i64,
+        joined_at: Timestamp,
+    },
+    /// The watermark rose.
+    Called {
+        sale: SaleId,
+        through: i64,
+        people: i64,
+        at: Timestamp,
+    },
+    /// A returner was called again.
+    Recalled {
+        sale: SaleId,
+        account: AccountId,
+        at: Timestamp,
+    },
+    Claimed {
+        sale: SaleId,
+        account: AccountId,
+        claim: Claim,
+    },
+    Returned {
+        sale: SaleId,
+        account: AccountId,
+        at: Timestamp,
+    },
+    /// An entry is over.
+    Ended {
+        sale: SaleId,
+        account: AccountId,
+        position: i64,
+        ended_as: EndedAs,
+    },
+    Seats {
+        sale: SaleId,
+        seats: Vec<u32>,
+        to: SeatStatus,
+    },
+}
+
+/// Hears of every committed change, in commit order, before the caller gets its answer.
+pub trait Observer: Send + Sync + 'static {
+    fn committed(&self, changes: &[Change]);
+}
+
+/// For tools and tests that keep no read model.
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn committed(&self, _: &[Change]) {}
+}

@@ -1,0 +1,244 @@
+//! One sale, whole, as lines of JSON from one snapshot: what an independent checker reads.
+
+use domain::{Refusal, SaleId, Timestamp};
+use serde_json::{Value as Json, json};
+use tokio::sync::mpsc::Sender;
+
+use crate::error::Outcome;
+use crate::rows::{self, sale_columns};
+use crate::tx::{Query, Read};
+use crate::value::Row;
+
+/// Rows read and handed on at a time.
+const PAGE: i64 = 1_000;
+
+/// Writes every line to `sink` and ends early when nobody listens any more.
+pub struct Export {
+    pub sale: SaleId,
+    pub sink: Sender<Vec<u8>>,
+}
+
+/// One kind of line: a statement that pages by a row number, and how a row reads.
+struct Section {
+    sql: &'static str,
+    line: fn(&Row, Clock) -> Json,
+}
+
+/// What a line needs besides its row.
+#[derive(Clone, Copy)]
+struct Clock {
+    through: i64,
+}
+
+impl Query for Export {
+    /// Lines written, without the closing one.
+    type Out = i64;
+
+    async fn run<R: Read>(&self, read: &mut R) -> Outcome<i64> {
+        let sale = read
+            .first(concat!("select ", sale_columns!(), " from sales where id = ?1"), &[self.sale.into()])
+            .await?
+            .ok_or(Refusal::SaleNotFound)?;
+        let (sale, _) = rows::sale(&sale)?;
+        let head = read
+            .first(
+                "select d.through, q.last_position from drips d join queue_heads q on q.sale = d.sale where d.sale = ?1",
+                &[self.sale.into()],
+            )
+            .await?;
+        let (through, last) = head.map_or((0, 0), |row| (row.int(0), row.int(1)));
+        let mut lines = 1;
+        if !self.send(&sale_line(&sale, through, last, read.wall())).await {
+            return Ok(lines);
+        }
+        for section in SECTIONS {
+            let mut after = i64::MIN;
+            loop {
+                let rows = read.query(section.sql, &[self.sale.into(), after.into(), PAGE.into()]).await?;
+                for row in &rows {
+                    after = row.int(0);
+                    lines += 1;
+                    if !self.send(&(section.line)(row, Clock { through })).await {
+                        return Ok(lines);
+                    }
+                }
+                if (rows.len() as i64) < PAGE {
+                    break;
+                }
+            }
+        }
+        self.send(&json!({ "type": "end", "lines": lines })).await;
+        Ok(lines)
+    }
+}
+
+impl Export {
+    /// False when nobody listens.
+    async fn send(&self, line: &Json) -> bool {
+        let mut bytes = line.to_string().into_bytes();
+        bytes.push(b'\n');
+        self.sink.send(bytes).await.is_ok()
+    }
+}
+
+fn sale_line(sale: &domain::sale::Sale, through: i64, last_position: i64, wall: Timestamp) -> Json {
+    let t = &sale.terms;
+    json!({
+        "type": "sale", "sale_id": sale.id, "event_id": sale.event, "opens_at": t.opens_at, "ends_at": t.ends_at,
+        "total_seats": t.total_seats, "admit_per_minute": t.admit_per_minute, "waiting_room_cap": t.waiting_room_cap,
+        "max_tickets_per_user": t.max_tickets_per_user, "max_active": t.max_active, "hold_ttl_sec": t.hold_ttl_sec,
+        "claim_window_sec": t.claim_window_sec, "shopping_window_sec": t.shopping_window_sec,
+        "seats_per_shopper": t.seats_per_shopper, "price": t.price, "currency": t.currency,
+        "phase": sale.phase(wall, false), "paused": sale.paused, "closed_at": sale.closed_at,
+        "last_position": last_position, "through": through, "exported_at": wall,
+    })
+}
+
+/// Each statement's first column is a number that rises, by which it is paged: `?2` is the last one seen, `?3` how many.
+const SECTIONS: [Section; 8] = [
+    Section { sql: ENTRIES, line: entry_line },
+    Section {
+        sql: "select seq, through, at, called, recalled, credit_ms, bound_by from admission_log
+              where sale = ?1 and seq > ?2 order by seq limit ?3",
+        line: |row, _| {
+            json!({
+                "type": "call", "seq": row.int(0), "through": row.int(1), "at": row.time(2), "called": row.int(3),
+                "recalled": row.int(4), "credit_ms": row.int(5), "bound_by": row.text(6),
+            })
+        },
+    },
+    Section {
+        sql: "select n, id, account, position, claimed_at, deadline, ended_at, ended_as from
+                (select row_number() over (order by claimed_at, id) as n, id, account, position, claimed_at, deadline,
+                    ended_at, ended_as from claims where sale = ?1) as numbered
+              where n > ?2 order by n limit ?3",
+        line: |row, _| {
+            json!({
+                "type": "claim", "claim_id": row.id::<uuid::Uuid>(1), "user_id": row.id::<uuid::Uuid>(2),
+                "position": row.int(3), "claimed_at": row.time(4), "deadline": row.time(5),
+                "ended_at": row.time_or_null(6), "ended_as": row.text_or_null(7),
+            })
+        },
+    },
+    Section {
+        sql: "select s.num, s.label, s.price,
+                (select case when h.state = 'sold' then 'sold' else 'held' end from hold_seats hs
+                 join holds h on h.id = hs.hold where hs.sale = ?1 and hs.seat = s.num and hs.live = 1)
+              from seats s where s.sale = ?1 and s.num > ?2 order by s.num limit ?3",
+        line: seat_line,
+    },
+    Section {
+        sql: "select n, id, account, claim, total, placed_at, expires_at, ended_at, state,
+                (select json_group_array(s.label) from hold_seats hs
+                 join seats s on s.sale = hs.sale and s.num = hs.seat where hs.hold = id)
+              from (select row_number() over (order by placed_at, id) as n, id, account, claim, total, placed_at,
+                    expires_at, ended_at, state from holds where sale = ?1) as numbered
+              where n > ?2 order by n limit ?3",
+        line: |row, _| {
+            json!({
+                "type": "hold", "hold_id": row.id::<uuid::Uuid>(1), "user_id": row.id::<uuid::Uuid>(2),
+                "claim_id": row.id::<uuid::Uuid>(3),
+                "seat_ids": serde_json::from_str::<Json>(row.text(9)).unwrap_or(Json::Null),
+                "total": row.int(4), "placed_at": row.time(5), "expires_at": row.time(6),
+                "ended_at": row.time_or_null(7), "state": row.text(8),
+            })
+        },
+    },
+    Section {
+        sql: "select n, id, account, hold, claim, state, total, currency, created_at, settled_at from
+                (select row_number() over (order by created_at, id) as n, id, account, hold, claim, state, total,
+                    currency, created_at, settled_at from orders where sale = ?1) as numbered
+              where n > ?2 order by n limit ?3",
+        line: |row, _| {
+            json!({
+                "type": "order", "order_id": row.id::<uuid::Uuid>(1), "user_id": row.id::<uuid::Uuid>(2),
+                "hold_id": row.id::<uuid::Uuid>(3), "claim_id": row.id::<uuid::Uuid>(4), "status": row.text(5),
+                "total": row.int(6), "currency": row.text(7), "created_at": row.time(8),
+                "settled_at": row.time_or_null(9),
+            })
+        },
+    },
+    Section {
+        sql: "select n, id, order_id, account, label, price, attendee, issued_at, cancelled_at from
+                (select row_number() over (order by t.issued_at, t.id) as n, t.id, t.order_id, t.account, s.label,
+                    t.price, t.attendee, t.issued_at, t.cancelled_at
+                 from tickets t join seats s on s.sale = t.sale and s.num = t.seat where t.sale = ?1) as numbered
+              where n > ?2 order by n limit ?3",
+        line: |row, _| {
+            json!({
+                "type": "ticket", "ticket_id": row.id::<uuid::Uuid>(1), "order_id": row.id::<uuid::Uuid>(2),
+                "user_id": row.id::<uuid::Uuid>(3), "seat_id": row.text(4), "price": row.int(5),
+                "attendee": row.text_or_null(6), "issued_at": row.time(7), "cancelled_at": row.time_or_null(8),
+            })
+        },
+    },
+    Section {
+        sql: "select n, order_id, amount, currency, state, at from
+                (select row_number() over (order by at, order_id) as n, order_id, amount, currency, state, at
+                 from payments where sale = ?1) as numbered
+              where n > ?2 order by n limit ?3",
+        line: |row, _| {
+            json!({
+                "type": "payment", "order_id": row.id::<uuid::Uuid>(1), "amount": row.int(2),
+                "currency": row.text(3), "state": row.text(4), "at": row.time(5),
+            })
+        },
+    },
+];
+
+const ENTRIES: &str = "
+    select e.position, e.account, e.joined_at, e.returned_at, e.recalled_at, e.ended_at, e.ended_as,
+        (select min(l.at) from admission_log l where l.sale = ?1 and l.through >= e.position and l.seq =
+            (select m.seq from admission_log m where m.sale = ?1 and m.through >= e.position
+             order by m.through, m.at limit 1)),
+        (select c.claimed_at from claims c where c.sale = ?1 and c.position = e.position),
+        (select c.deadline from claims c where c.sale = ?1 and c.position = e.position and c.ended_at is null)
+    from entries e where e.sale = ?1 and e.position > ?2 order by e.position limit ?3";
+
+fn entry_line(row: &Row, clock: Clock) -> Json {
+    let mut line = entry_json(row, clock.through);
+    line["type"] = json!("entry");
+    line
+}
+
+fn entry_json(row: &Row, through: i64) -> Json {
+    let mut entry =
+        rows::entry(&Row(vec![row.0[0].clone(), row.0[3].clone(), row.0[4].clone(), row.0[6].clone()]), false);
+    entry.inside = row.time_or_null(9).is_some();
+    json!({
+        "position": row.int(0), "user_id": row.id::<uuid::Uuid>(1), "joined_at": row.time(2),
+        "called_at": row.time_or_null(7), "returned_at": row.time_or_null(3), "recalled_at": row.time_or_null(4),
+        "claimed_at": row.time_or_null(8), "admitted_at": row.time_or_null(8), "ended_at": row.time_or_null(5),
+        "ended_as": row.text_or_null(6), "state": entry.state(through),
+    })
+}
+
+fn seat_line(row: &Row, _: Clock) -> Json {
+    let label = row.text(1);
+    let mut parts = label.split('-');
+    json!({
+        "type": "seat", "seat_id": label, "section": parts.next(),
+        "row": parts.next().and_then(|row| row.parse::<u32>().ok()),
+        "num": parts.next().and_then(|num| num.parse::<u32>().ok()),
+        "price": row.int(2), "status": row.text_or_null(3).unwrap_or("available"),
+    })
+}
+
+/// A page of the line, as the operator browses it.
+pub struct QueueEntries {
+    pub sale: SaleId,
+    pub after: i64,
+    pub limit: i64,
+}
+
+impl Query for QueueEntries {
+    type Out = Vec<Json>;
+
+    async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<Json>> {
+        rows::load_sale(read, self.sale).await?;
+        let drip = read.first("select through from drips where sale = ?1", &[self.sale.into()]).await?;
+        let through = drip.map_or(0, |row| row.int(0));
+        let rows = read.query(ENTRIES, &[self.sale.into(), self.after.into(), self.limit.into()]).await?;
+        Ok(rows.iter().map(|row| entry_json(row, through)).collect())
+    }
+}

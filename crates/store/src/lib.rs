@@ -1,0 +1,88 @@
+//! What Traffic remembers. One function per business verb, each one transaction, written once for every engine.
+//!
+//! A [`Verb`] ends in its `Done` (which commits) or in a [`Stop`] (which rolls back all it wrote). It may run more than
+//! once: ids are its fields, time comes from the transaction, and it touches nothing but `tx`. A [`Query`] reads one
+//! snapshot. Rules are not here: a verb loads the few rows, asks `domain`, and writes the effect.
+
+pub mod accounts;
+pub mod admissions;
+pub mod answers;
+pub mod audit;
+pub mod catalog;
+mod change;
+pub mod checkout;
+mod error;
+pub mod export;
+pub mod holds;
+pub mod idempotency;
+pub mod keys;
+pub mod load;
+pub mod orders;
+pub mod payment;
+pub mod queue;
+mod rows;
+mod sqlite;
+pub mod stats;
+mod tx;
+mod value;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use domain::Clock;
+use tokio::sync::watch;
+
+pub use change::{Change, NoObserver, Observer, SeatStatus};
+pub use error::{DbError, Failure, OpenError, Outcome, Stop};
+pub use tx::{Lane, Query, Read, Tx, Verb};
+pub use value::{Row, Value};
+
+/// Rows that one command may write: longer work is cut up, so that nobody waits behind it.
+pub const MOST_ROWS_PER_COMMAND: usize = 1_000;
+
+/// The store of one installation.
+#[derive(Clone)]
+pub struct Store {
+    engine: sqlite::Sqlite,
+}
+
+/// What a store needs to open.
+pub struct Options {
+    /// `sqlite://` and a path.
+    pub url: String,
+    pub clock: Arc<dyn Clock>,
+    pub observer: Arc<dyn Observer>,
+    /// Connections for reading.
+    pub readers: usize,
+}
+
+impl Store {
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let path = options.url.strip_prefix("sqlite://").ok_or_else(|| OpenError::Url(options.url.clone()))?;
+        if path.is_empty() {
+            return Err(OpenError::Url(options.url.clone()));
+        }
+        let engine = sqlite::Sqlite::open(&PathBuf::from(path), options.clock, options.observer, options.readers)?;
+        Ok(Self { engine })
+    }
+
+    /// Runs a verb; the answer comes after it is durable.
+    pub async fn run<V: Verb>(&self, verb: V) -> Result<V::Done, Failure> {
+        self.engine.run(verb).await
+    }
+
+    /// Reads one snapshot.
+    pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
+        self.engine.read(query).await
+    }
+
+    /// Becomes true when the store has met an error after which it must not go on: end the process.
+    pub fn broken(&self) -> watch::Receiver<bool> {
+        self.engine.broken()
+    }
+
+    /// Refuses new commands, finishes what waits, and returns when the writer has ended.
+    pub async fn close(&self) {
+        self.engine.close().await;
+    }
+}

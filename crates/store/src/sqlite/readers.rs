@@ -1,0 +1,64 @@
+//! A pool of read-only connections. Each read sees one snapshot, and runs where blocking is allowed.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::pragmas;
+use super::time::DecidingClock;
+use super::transaction::{SqliteTx, db_error};
+use crate::error::{DbError, Failure, Outcome};
+use crate::tx::Query;
+
+pub(super) struct Readers {
+    idle: Arc<Mutex<Vec<Connection>>>,
+    permits: Arc<Semaphore>,
+    clock: Arc<DecidingClock>,
+}
+
+impl Readers {
+    pub(super) fn open(path: &Path, count: usize, clock: Arc<DecidingClock>) -> Result<Self, DbError> {
+        let count = count.max(1);
+        let connections = (0..count).map(|_| pragmas::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { idle: Arc::new(Mutex::new(connections)), permits: Arc::new(Semaphore::new(count)), clock })
+    }
+
+    pub(super) async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Failure::Stopped)?;
+        let (idle, clock, handle) = (Arc::clone(&self.idle), Arc::clone(&self.clock), Handle::current());
+        let read = tokio::task::spawn_blocking(move || {
+            let _permit: OwnedSemaphorePermit = permit;
+            let mut connection = pop(&idle);
+            let out = snapshot(&mut connection, &clock, &handle, &query);
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            out
+        });
+        match read.await {
+            Ok(out) => out.map_err(Failure::from),
+            Err(panic) => Err(Failure::Broken(DbError::Bug(panic.to_string()))),
+        }
+    }
+}
+
+fn pop(idle: &Mutex<Vec<Connection>>) -> Connection {
+    idle.lock().unwrap_or_else(PoisonError::into_inner).pop().expect("a permit is a connection")
+}
+
+fn snapshot<Q: Query>(
+    connection: &mut Connection,
+    clock: &DecidingClock,
+    handle: &Handle,
+    query: &Q,
+) -> Outcome<Q::Out> {
+    connection.execute_batch("begin").map_err(db_error)?;
+    let mut changes = Vec::new();
+    // A panic must not keep the connection: its transaction is closed and the connection goes back first.
+    let out = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        handle.block_on(query.run(&mut SqliteTx::new(connection, clock.read(), &mut changes)))
+    }));
+    connection.execute_batch("rollback").map_err(db_error)?;
+    out.unwrap_or_else(|_| Err(DbError::Bug("a query panicked".to_owned()).into()))
+}

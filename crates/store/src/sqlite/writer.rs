@@ -1,0 +1,234 @@
+//! The writer thread: takes what waits, runs each command in a savepoint of one transaction, commits, then answers all.
+//!
+//! Invariant: nothing is acknowledged before its commit has come back.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::{oneshot, watch};
+
+use super::lanes::{Lanes, Taken};
+use super::time::DecidingClock;
+use super::transaction::{SqliteTx, db_error};
+use crate::change::{Change, Observer};
+use crate::error::{DbError, Failure, Outcome, Stop};
+use crate::tx::Verb;
+
+/// After this long without work the log is written back, so that a restart has little to read.
+const IDLE: Duration = Duration::from_secs(1);
+
+pub(super) struct Writer {
+    connection: Connection,
+    lanes: Arc<Lanes>,
+    clock: Arc<DecidingClock>,
+    observer: Arc<dyn Observer>,
+    broken: watch::Sender<bool>,
+    changes: Vec<Change>,
+}
+
+/// A command with the caller who waits for it.
+pub(super) trait Job: Send {
+    fn run(&mut self, tx: &mut SqliteTx<'_>) -> Ran;
+    fn answer(self: Box<Self>, end: End);
+}
+
+/// How one run of a command ended.
+pub(super) enum Ran {
+    Done,
+    RolledBack,
+    /// A constraint that the command did not settle: run it once more.
+    Again,
+    /// The disk is full.
+    Full,
+    /// The storage failed.
+    Failed,
+}
+
+/// What became of the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Committed,
+    Full,
+    Unknown,
+    /// Somebody else has the database locked; nothing was begun.
+    Busy,
+    Stopped,
+}
+
+pub(super) struct Pending<V: Verb> {
+    verb: V,
+    outcome: Option<Outcome<V::Done>>,
+    reply: oneshot::Sender<Result<V::Done, Failure>>,
+}
+
+impl<V: Verb> Pending<V> {
+    pub(super) fn new(verb: V, reply: oneshot::Sender<Result<V::Done, Failure>>) -> Self {
+        Self { verb, outcome: None, reply }
+    }
+}
+
+impl<V: Verb> Job for Pending<V> {
+    fn run(&mut self, tx: &mut SqliteTx<'_>) -> Ran {
+        let outcome = catch_unwind(AssertUnwindSafe(|| ready(self.verb.run(tx))))
+            .unwrap_or_else(|_| Err(DbError::Bug("a verb panicked".to_owned()).into()));
+        let ran = match &outcome {
+            Ok(_) => Ran::Done,
+            Err(Stop::Refused(_)) => Ran::RolledBack,
+            Err(Stop::Db(DbError::Constraint(_))) => Ran::Again,
+            Err(Stop::Db(DbError::Full(_))) => Ran::Full,
+            Err(Stop::Db(DbError::Io(_))) => Ran::Failed,
+            Err(Stop::Db(DbError::Other(_) | DbError::Bug(_))) => Ran::RolledBack,
+        };
+        self.outcome = Some(outcome);
+        ran
+    }
+
+    fn answer(self: Box<Self>, end: End) {
+        let answer = match end {
+            End::Committed => self.outcome.map_or(Err(Failure::Stopped), |outcome| outcome.map_err(Failure::from)),
+            End::Full => Err(Failure::StorageFull),
+            End::Unknown => Err(Failure::Unknown),
+            End::Busy => Err(Failure::Overloaded),
+            End::Stopped => Err(Failure::Stopped),
+        };
+        // A caller who has gone away needs no answer.
+        drop(self.reply.send(answer));
+    }
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        lanes: Arc<Lanes>,
+        clock: Arc<DecidingClock>,
+        observer: Arc<dyn Observer>,
+        broken: watch::Sender<bool>,
+    ) -> Self {
+        Self { connection, lanes, clock, observer, broken, changes: Vec::new() }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut written = false;
+        loop {
+            match self.lanes.take(IDLE) {
+                Taken::Closed => break,
+                Taken::Idle if !written => {}
+                Taken::Idle => {
+                    self.checkpoint();
+                    written = false;
+                }
+                Taken::Batch(mut jobs) => {
+                    written = true;
+                    let end = self.batch(&mut jobs);
+                    if end == End::Committed {
+                        self.observer.committed(&self.changes);
+                    }
+                    for job in jobs {
+                        job.answer(end);
+                    }
+                    if end == End::Unknown {
+                        return self.fail();
+                    }
+                }
+            }
+        }
+        self.checkpoint();
+    }
+
+    /// One transaction for everybody in the batch.
+    fn batch(&mut self, jobs: &mut [Box<dyn Job>]) -> End {
+        self.changes.clear();
+        if let Err(error) = self.execute("begin immediate") {
+            tracing::error!(error = &error as &dyn std::error::Error, "no transaction can begin");
+            return if matches!(error, DbError::Io(_)) { End::Unknown } else { End::Busy };
+        }
+        match self.try_batch(jobs) {
+            Ok(()) => End::Committed,
+            Err(DbError::Full(error)) if self.roll_back() => {
+                tracing::error!(%error, "the disk is full: writes are refused");
+                End::Full
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the storage failed: stopping");
+                End::Unknown
+            }
+        }
+    }
+
+    fn try_batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), DbError> {
+        for job in jobs {
+            self.one(job.as_mut())?;
+        }
+        let reading = self.clock.read();
+        self.clock.save(&self.connection, reading)?;
+        self.execute("commit")
+    }
+
+    /// One command in its savepoint. `Err`: the whole batch is lost.
+    fn one(&mut self, job: &mut dyn Job) -> Result<(), DbError> {
+        for last in [false, true] {
+            let before = self.changes.len();
+            self.execute("savepoint command")?;
+            let reading = self.clock.read();
+            let ran = job.run(&mut SqliteTx::new(&mut self.connection, reading, &mut self.changes));
+            if let Ran::Done = ran {
+                return self.execute("release command");
+            }
+            self.changes.truncate(before);
+            match ran {
+                Ran::Failed => return Err(DbError::Io("a statement met an I/O error".into())),
+                Ran::Full => return Err(DbError::Full("a statement found no room".into())),
+                _ if self.connection.is_autocommit() => {
+                    return Err(DbError::Full("the database rolled the batch back by itself".into()));
+                }
+                _ => {}
+            }
+            self.execute("rollback to command")?;
+            self.execute("release command")?;
+            if last || !matches!(ran, Ran::Again) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// True when no transaction is open any more, so that nothing of the batch can become durable.
+    fn roll_back(&mut self) -> bool {
+        if !self.connection.is_autocommit() {
+            drop(self.execute("rollback"));
+        }
+        self.connection.is_autocommit()
+    }
+
+    fn checkpoint(&mut self) {
+        let done = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
+        if let Err(error) = done {
+            tracing::warn!(%error, "a checkpoint failed; the next one will try again");
+        }
+    }
+
+    /// After an I/O error nothing may be written any more: whoever waits is told, and the process ends.
+    fn fail(self) {
+        for job in self.lanes.abandon() {
+            job.answer(End::Stopped);
+        }
+        self.broken.send_replace(true);
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), DbError> {
+        self.connection.prepare_cached(sql).and_then(|mut s| s.execute([])).map(drop).map_err(db_error)
+    }
+}
+
+/// Runs a future that never waits.
+fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(out) => out,
+        Poll::Pending => unreachable!("a verb awaits nothing but its transaction, which is always ready here"),
+    }
+}

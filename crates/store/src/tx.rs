@@ -1,0 +1,82 @@
+//! The small surface on which verbs are written: query, execute, lock, emit, and the time.
+//!
+//! SQL is written with `?1`..`?n`. Bulk input is one JSON parameter: an array of arrays, unpacked as
+//! `json_each(?n)` with `value ->> 0` for its first column and so on, bytes as hexadecimal text.
+
+use std::future::Future;
+
+use domain::Timestamp;
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use crate::change::Change;
+use crate::error::{DbError, Outcome};
+use crate::value::{Row, Value};
+
+/// One snapshot that can be read.
+pub trait Read: Send {
+    fn query(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, DbError>> + Send;
+
+    /// The clock that decides: expiries, windows, the order of joins. It never runs ahead of real time.
+    fn now(&self) -> Timestamp;
+
+    /// The wall clock, which phases follow.
+    fn wall(&self) -> Timestamp;
+
+    /// A deciding time as people's clocks show it.
+    fn shown(&self, at: Timestamp) -> Timestamp;
+
+    /// The first row, where there is one.
+    fn first(
+        &mut self,
+        sql: &'static str,
+        args: &[Value],
+    ) -> impl Future<Output = Result<Option<Row>, DbError>> + Send {
+        async move { Ok(self.query(sql, args).await?.into_iter().next()) }
+    }
+}
+
+/// One transaction that can write.
+pub trait Tx: Read {
+    fn execute(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<u64, DbError>> + Send;
+
+    /// Reads rows and keeps them from changing until the end. Always a statement of its own, before what it protects is
+    /// read, in the order: lease, drip or queue head, the account's claim, holds by id, seats by id.
+    fn lock(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, DbError>> + Send;
+
+    /// Tells the observer, after the commit and before the answer.
+    fn emit(&mut self, change: Change);
+}
+
+/// Where a command waits: drained in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Ticks and the operator.
+    Operator,
+    Purchases,
+    Joins,
+}
+
+/// One business verb: one transaction.
+pub trait Verb: Send + Sync + 'static {
+    type Done: Send + 'static;
+    const LANE: Lane;
+    fn run<T: Tx>(&self, tx: &mut T) -> impl Future<Output = Outcome<Self::Done>> + Send;
+}
+
+/// One reading of one snapshot.
+pub trait Query: Send + Sync + 'static {
+    type Out: Send + 'static;
+    fn run<R: Read>(&self, read: &mut R) -> impl Future<Output = Outcome<Self::Out>> + Send;
+}
+
+/// The bulk parameter: an array of rows.
+pub(crate) fn bulk<const N: usize>(rows: impl IntoIterator<Item = [Json; N]>) -> Value {
+    let rows: Vec<Json> = rows.into_iter().map(|row| Json::Array(row.into())).collect();
+    Value::Text(Json::Array(rows).to_string())
+}
+
+/// An id in a bulk row; the statement says `unhex(value ->> n)`.
+pub(crate) fn hex(id: Uuid) -> Json {
+    Json::String(id.simple().to_string())
+}
