@@ -1,4 +1,4 @@
-//! Which free seats to offer: together, leaving nobody a seat alone, and not the same ones to everybody who asks at once.
+//! Which free seats to offer: together, leaving no seat alone, and not the same ones to everybody who asks at once.
 //!
 //! The map may change while it is read; what comes out is a proposal that the transaction accepts or refuses.
 
@@ -8,20 +8,20 @@ use std::ops::Range;
 use crate::ids::AccountId;
 use crate::seat_map::SeatMap;
 
-/// Read in rows drawn at random before all seats are read. While one row of 50 in twenty has room, 98 of 100 fans cost a
-/// few microseconds; in a hall of 70,000 that is nearly full this adds a twentieth.
+/// Read in rows drawn at random before all seats are read. While one row of 50 in twenty has room, 98 of 100 fans cost
+/// a few microseconds; in a hall of 70,000 that is nearly full this adds a twentieth.
 const SEATS_TRIED_FIRST: usize = 4_000;
-/// Places to start from when friends must be parted; the closest company wins. More would send everybody to the same seats.
+/// Places to start from when friends must be parted; the closest seats win. More would send all to the same ones.
 const STARTS_TRIED: usize = 8;
 /// Free runs looked at on either side of such a place, beyond those that the groups themselves may take.
 const NEIGHBOURS_COMPARED: usize = 8;
 
-/// `quantity` free seats for an account, in `section` if one is named. `None`: fewer are free, or there is no such section.
+/// `quantity` free seats for an account, in `section` if one is named. `None`: fewer are free, or no such section.
 ///
-/// Adjacent in one row if any row has room, and then so that no free seat is left alone beside them if any choice avoids
-/// it; equally good choices are drawn by the account, and drawn anew for each `attempt`. Without such a row, as few
-/// groups as possible, in one section if that needs no more of them, near each other.
-/// The time is a few microseconds while rows have room, else one pass over the seats, or two for friends who are parted.
+/// Adjacent in one row if any row has room, and then so that no free seat is left alone beside them if any choice
+/// avoids it; equally good choices are drawn by the account, and drawn anew for each `attempt`. Without such a row, as
+/// few groups as possible, in one section if that needs no more of them, near each other.
+/// It takes a few microseconds while rows have room, else one pass over the seats, or two for friends who are parted.
 pub fn best_available(
     map: &SeatMap,
     free: impl Fn(u32) -> bool,
@@ -268,6 +268,19 @@ mod tests {
     }
 
     #[test]
+    fn parted_friends_leave_nobody_alone_where_that_is_near() {
+        let (map, free) = picture("...xx ..x.x");
+        assert_eq!(offers(&map, &free, 4, None), only(&[&[0, 1, 2, 8]]));
+    }
+
+    #[test]
+    fn parted_friends_are_mostly_offered_the_seats_that_are_close() {
+        let (map, free) = picture("x.x xxx xxx .xx xxx xxx .x. xxx xxx .xx xxx xxx xx.");
+        let near = |n| best_available(&map, |seat| free[seat as usize], 2, None, account(n), 0) == Some(vec![18, 20]);
+        assert!((0..1_000).filter(|n| near(*n)).count() > 900);
+    }
+
+    #[test]
     fn parted_friends_stay_in_one_section_if_that_parts_them_no_more() {
         let map = map(&[(1, 4), (1, 6)]);
         let free: Vec<bool> = "...x...x.x".chars().map(|c| c == '.').collect();
@@ -412,7 +425,9 @@ mod tests {
             let places = places(&rows, &free, quantity);
             if places.is_empty() {
                 let mut sum = 0;
-                let fewest = 1 + lengths(&rows, &free).iter().take_while(|n| { sum += **n; sum < quantity as usize }).count();
+                let lengths = lengths(&rows, &free);
+                let whole = lengths.iter().take_while(|length| { sum += **length; sum < quantity as usize });
+                let fewest = whole.count() + 1;
                 let parted = |pair: &[u32]| pair[1] != pair[0] + 1 || map.row_of(pair[0]) != map.row_of(pair[1]);
                 let mut seats = seats;
                 seats.sort_unstable();

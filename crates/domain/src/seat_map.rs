@@ -404,8 +404,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_seat_is_found_by_its_label(sizes in prop::collection::vec((1_u32..8, 1_u32..12), 1..5), short in 0_u32..12) {
-            let sections = sizes.iter().enumerate().map(|(i, &(rows, per_row))| section(&format!("S{i}"), rows, per_row, 1));
+        fn every_seat_is_found_by_its_label(
+            sizes in prop::collection::vec((1_u32..8, 1_u32..12), 1..5),
+            short in 0_u32..12,
+        ) {
+            let section = |(i, &(rows, per_row))| section(&format!("S{i}"), rows, per_row, 1);
+            let sections = sizes.iter().enumerate().map(section);
             let full = Seating::new(sections.collect()).unwrap();
             let last_row = sizes.last().unwrap().1;
             let total = full.total_seats() - short % last_row;

@@ -29,7 +29,7 @@ mod value;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use domain::Clock;
+use domain::{Clock, Timestamp};
 use tokio::sync::watch;
 
 pub use change::{Change, NoObserver, Observer, SeatStatus};
@@ -74,6 +74,11 @@ impl Store {
     /// Reads one snapshot.
     pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
         self.engine.read(query).await
+    }
+
+    /// A deciding time as people's clocks show it.
+    pub fn shown(&self, at: Timestamp) -> Timestamp {
+        self.engine.shown(at)
     }
 
     /// Becomes true when the store has met an error after which it must not go on: end the process.

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use domain::Clock;
+use domain::{Clock, Timestamp};
 use tokio::sync::{oneshot, watch};
 
 use self::lanes::Lanes;
@@ -70,6 +70,10 @@ impl Sqlite {
 
     pub(crate) async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
         self.inner.readers.read(query).await
+    }
+
+    pub(crate) fn shown(&self, at: Timestamp) -> Timestamp {
+        self.inner.readers.shown(at)
     }
 
     pub(crate) fn broken(&self) -> watch::Receiver<bool> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::Timestamp;
 use rusqlite::Connection;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -24,6 +25,10 @@ impl Readers {
         let count = count.max(1);
         let connections = (0..count).map(|_| pragmas::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { idle: Arc::new(Mutex::new(connections)), permits: Arc::new(Semaphore::new(count)), clock })
+    }
+
+    pub(super) fn shown(&self, at: Timestamp) -> Timestamp {
+        at.plus_ms(self.clock.read().skipped_ms)
     }
 
     pub(super) async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {

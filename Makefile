@@ -1,0 +1,44 @@
+# Thin: every recipe calls a script or the binary. Variables given to make reach them through the environment.
+# make answers 2 for whatever failed and prints the command's own code; call scripts/traffic.sh where the code matters.
+
+# Some shells export HOST as the name of the machine. Only one given to make opens the server to the network.
+ifeq ($(origin HOST),environment)
+unexport HOST
+endif
+
+.PHONY: help desktop stop seed sim assert-queue build test fmt lint deny
+
+help:          ## this list
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
+
+desktop:       ## build if needed, start on http://localhost:8080, print the demo sale (PORT= HOST=)
+	@scripts/setup.sh
+	@scripts/run-traffic.sh
+
+stop:          ## end the server that `make desktop` started
+	@scripts/stop-traffic.sh
+
+seed:          ## make a new demo sale and print SALE_ID=<id>
+	@scripts/traffic.sh seed
+
+sim:           ## run a load scenario and judge it (SCENARIO= K6_VUS_MAX= K6_STEADY= SALE_ID= SEED= BASE_URL= ..)
+	@scripts/traffic.sh sim $(SCENARIO)
+
+assert-queue:  ## check the order and the seats of one sale from its records (SALE_ID=)
+	@scripts/traffic.sh assert-queue $(if $(SALE_ID),--sale "$(SALE_ID)")
+
+build:         ## the release binary
+	@cargo build --release --package traffic
+
+test:          ## everything that must hold, from a clean clone
+	@scripts/test.sh
+
+fmt:           ## format the code
+	@cargo fmt --all
+
+lint:          ## formatting and clippy, warnings refused
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+deny:          ## licences, sources and banned crates of every dependency
+	@scripts/deny.sh

@@ -1,0 +1,121 @@
+//! S5: nobody has more tickets and held seats than the cap, at any instant.
+
+use std::collections::HashMap;
+
+use super::{Evidence, Tally};
+use crate::dump::{Dump, format_ms};
+use crate::history::{Outcome, Value, Why};
+
+/// S5 on the export: per account, seats held and sold over time. A sold hold stays as its tickets.
+pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
+    let cap = i64::try_from(dump.sale.max_tickets_per_user).unwrap_or(i64::MAX);
+    let mut changes: HashMap<&str, Vec<(i64, i64)>> = HashMap::new();
+    // A sold hold that does not say when it ended is counted by its tickets alone.
+    for hold in dump.holds.iter().filter(|hold| &*hold.state != "sold" || hold.ended_at.is_some()) {
+        let seats = i64::try_from(hold.seat_ids.len()).unwrap_or(i64::MAX);
+        let account = changes.entry(&hold.user_id).or_default();
+        account.push((hold.placed_at, seats));
+        // Ended by release, expiry or sale; a sale's seats come back below as tickets.
+        if let Some(ended_at) = hold.ended_at {
+            account.push((ended_at, -seats));
+        }
+    }
+    for ticket in &dump.tickets {
+        let account = changes.entry(&ticket.user_id).or_default();
+        account.push((ticket.issued_at, 1));
+        if let Some(cancelled_at) = ticket.cancelled_at {
+            account.push((cancelled_at, -1));
+        }
+    }
+    for (user, mut changes) in changes {
+        // What ends in a millisecond ends before what begins in it: times are cut to milliseconds.
+        changes.sort_unstable();
+        let mut has = 0;
+        let most = changes.iter().map(|(at, change)| {
+            has += change;
+            (has, *at)
+        });
+        let (most, at) = most.max_by_key(|(has, _)| *has).unwrap_or_default();
+        tally.check(most <= cap, || format!("account {user} had {most} seats at {}; the cap is {cap}", format_ms(at)));
+    }
+}
+
+/// S5 as the fans saw it: no hold over the cap, no fan with more acknowledged tickets than the cap.
+pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
+    let Some(dump) = evidence.dump else { return };
+    let cap = dump.sale.max_tickets_per_user;
+    let mut tickets: HashMap<u32, u64> = HashMap::new();
+    let (mut refused, mut honest) = (0, 0);
+    for record in &evidence.history.records {
+        match (&record.outcome, record.why) {
+            (Outcome::Refused { code, .. }, Why::ProbeOverCap) => refused += u64::from(&**code == "cap_exceeded"),
+            (Outcome::Ok(Value::Hold { seat_ids, .. }), why) => {
+                honest += u64::from(why == Why::Journey);
+                tally.check(seat_ids.len() as u64 <= cap, || {
+                    format!("fan {} was given a hold of {} seats; the cap is {cap}", record.fan, seat_ids.len())
+                });
+            }
+            (Outcome::Ok(Value::Checkout { ticket_ids, .. }), Why::Journey) => {
+                *tickets.entry(record.fan).or_default() += ticket_ids.len() as u64;
+            }
+            _ => {}
+        }
+    }
+    for (fan, has) in tickets {
+        tally.check(has <= cap, || format!("fan {fan} was sold {has} tickets; the cap is {cap}"));
+    }
+    tally.count("attempts over the cap that were refused", refused);
+    tally.count("holds within the cap", honest);
+    tally.vacuous |= refused == 0 || honest == 0;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::{self, Story};
+    use super::*;
+    use crate::history::Op;
+
+    #[test]
+    fn s5_adds_up_holds_and_tickets_over_time() {
+        let most = |second_placed: i64, first_ended: Option<i64>| {
+            let mut dump = testkit::dump();
+            dump.sale.max_tickets_per_user = 2;
+            dump.holds = vec![
+                testkit::hold("h1", "u", Some("c"), &["A", "B"], 0, "released"),
+                testkit::hold("h2", "u", Some("c"), &["C"], second_placed, "live"),
+            ];
+            dump.holds[0].ended_at = first_ended;
+            testkit::of_dump(&dump, by_the_rows).violations
+        };
+        assert_eq!(most(10, Some(10)), 0, "one ends as the other begins");
+        assert_eq!(most(9, Some(10)), 1);
+        assert_eq!(most(10, None), 1);
+    }
+
+    #[test]
+    fn s5_a_sold_hold_counts_once() {
+        let mut dump = testkit::dump();
+        dump.sale.max_tickets_per_user = 1;
+        dump.holds = vec![testkit::hold("h", "u", Some("c"), &["A"], 0, "sold")];
+        dump.holds[0].ended_at = Some(5);
+        dump.tickets = vec![testkit::ticket("t", "o", "u", "A", 1)];
+        dump.tickets[0].issued_at = 5;
+        assert_eq!(testkit::of_dump(&dump, by_the_rows).violations, 0);
+        dump.tickets.push(testkit::ticket("t2", "o2", "u", "B", 1));
+        assert_eq!(testkit::of_dump(&dump, by_the_rows).violations, 1);
+    }
+
+    #[test]
+    fn s5_needs_somebody_who_tried_and_somebody_who_did() {
+        let mut story = Story::new(1);
+        story.dump.sale.max_tickets_per_user = 1;
+        story.hold(0, 0, 10, "h", &["A"]);
+        assert!(story.tally(as_the_fans_saw_it).vacuous);
+        let no = Outcome::Refused { status: 403, code: "cap_exceeded".into() };
+        story.probe(Op::Hold, Why::ProbeOverCap, 0, 20, no);
+        assert!(!story.tally(as_the_fans_saw_it).vacuous);
+        let given = Value::Hold { hold_id: "x".into(), seat_ids: vec!["A".into(), "B".into()], total: 0 };
+        story.probe(Op::Hold, Why::ProbeOverCap, 0, 30, Outcome::Ok(given));
+        assert_eq!(story.tally(as_the_fans_saw_it).violations, 1);
+    }
+}

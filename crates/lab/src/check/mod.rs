@@ -1,0 +1,233 @@
+//! The checkers: what must be true of every run, judged from the history, the export and the samples alone.
+//!
+//! Invariant: no code shared with the server. Only operations that do not overlap give an order, and an operation of
+//! unknown outcome may or may not have happened: every check counts it the way that accuses nobody.
+
+mod admission;
+mod caps;
+mod drip;
+mod money;
+mod order;
+mod owners;
+mod places;
+mod replay;
+mod seats;
+mod waiting_room;
+
+#[cfg(test)]
+pub(crate) mod testkit;
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use crate::dump::{Dump, Hold};
+use crate::history::{History, Record};
+use crate::sampler::Sample;
+
+/// More counter-examples than this make a report longer, not clearer.
+const EXAMPLES: usize = 5;
+
+/// All that the checks may look at.
+pub(crate) struct Evidence<'a> {
+    pub(crate) history: &'a History,
+    pub(crate) dump: Option<&'a Dump>,
+    pub(crate) samples: &'a [Sample],
+    /// Within this a node may show an old number.
+    pub(crate) staleness_us: u64,
+    /// 0: none.
+    pub(crate) max_active: u64,
+    /// The run made the sale: every entry in it is the run's.
+    pub(crate) own_sale: bool,
+}
+
+impl Evidence<'_> {
+    pub(crate) fn account(&self, fan: u32) -> &str {
+        self.history.accounts.get(fan as usize).map_or("", |account| account)
+    }
+
+    pub(crate) fn fans_by_account(&self) -> HashMap<&str, u32> {
+        self.history.accounts.iter().zip(0u32..).map(|(account, fan)| (&**account, fan)).collect()
+    }
+
+    /// Records of each fan, in the order in which they were sent (a fan's requests never overlap).
+    pub(crate) fn by_fan(&self) -> BTreeMap<u32, Vec<&Record>> {
+        let mut fans: BTreeMap<u32, Vec<&Record>> = BTreeMap::new();
+        for record in &self.history.records {
+            fans.entry(record.fan).or_default().push(record);
+        }
+        for records in fans.values_mut() {
+            records.sort_by_key(|record| (record.sent_us, record.received_us));
+        }
+        fans
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CheckVerdict {
+    Pass,
+    Fail,
+    NotExercised,
+    NoData,
+}
+
+/// One judged check: a row of the report.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) verdict: CheckVerdict,
+    /// How many things were compared.
+    pub(crate) checked: u64,
+    pub(crate) violations: u64,
+    pub(crate) counter_examples: Vec<String>,
+    pub(crate) evidence: BTreeMap<&'static str, u64>,
+}
+
+/// Collects what one check saw.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    checked: u64,
+    violations: u64,
+    examples: Vec<String>,
+    evidence: BTreeMap<&'static str, u64>,
+    /// Something the check cannot do without was missing.
+    no_data: bool,
+    /// Something without which the check would be vacuous never happened.
+    vacuous: bool,
+}
+
+impl Tally {
+    /// Counts one comparison; `example` is only written when it failed.
+    pub(crate) fn check(&mut self, holds: bool, example: impl FnOnce() -> String) {
+        self.checked += 1;
+        if !holds {
+            self.violations += 1;
+            if self.examples.len() < EXAMPLES {
+                self.examples.push(example());
+            }
+        }
+    }
+
+    pub(crate) fn count(&mut self, what: &'static str, n: u64) {
+        *self.evidence.entry(what).or_default() += n;
+    }
+
+    fn finish(self, id: &'static str, name: &'static str) -> Finding {
+        let verdict = if self.violations > 0 {
+            CheckVerdict::Fail
+        } else if self.no_data {
+            CheckVerdict::NoData
+        } else if self.checked == 0 || self.vacuous {
+            CheckVerdict::NotExercised
+        } else {
+            CheckVerdict::Pass
+        };
+        let Tally { checked, violations, examples, evidence, .. } = self;
+        Finding { id, name, verdict, checked, violations, counter_examples: examples, evidence }
+    }
+}
+
+type Whole = fn(&Evidence<'_>, &mut Tally);
+type FromDump = fn(&Dump, &mut Tally);
+
+/// A check: what it says of a whole run, and what it can say of an export alone.
+struct Check {
+    id: &'static str,
+    name: &'static str,
+    /// Needs the export even where there is a history.
+    needs_dump: bool,
+    whole: Whole,
+    from_dump: Option<FromDump>,
+}
+
+const fn check(
+    id: &'static str,
+    name: &'static str,
+    needs_dump: bool,
+    whole: Whole,
+    from_dump: Option<FromDump>,
+) -> Check {
+    Check { id, name, needs_dump, whole, from_dump }
+}
+
+fn nothing_more(_: &Evidence<'_>, _: &mut Tally) {}
+
+const CHECKS: [Check; 18] = [
+    check("Q1", "first come, first in line", false, order::first_come_first_in_line, Some(order::joined_in_order)),
+    check("Q2", "positions are 1..n without gap or double", true, nothing_more, Some(places::gap_free)),
+    check("Q3", "a place never changes", false, places::immutable, None),
+    check("Q4", "an acknowledged join is kept", true, places::durable, None),
+    check("Q5", "no place without a join", true, places::no_ghosts, Some(places::no_strangers_inside)),
+    check("Q6", "joining again changes nothing", true, places::idempotent_rejoin, None),
+    check("Q7", "called in order", false, order::called_in_order, Some(order::called_in_order_by_log)),
+    check("Q8", "the drip keeps to its rate", true, drip::as_the_fans_saw_it, Some(drip::by_the_log)),
+    check("Q9", "people ahead never rise", false, order::people_ahead_never_rise, None),
+    check("S1", "no seat is sold twice", true, seats::acknowledged_once, Some(seats::sold_once)),
+    check("S2", "an acknowledged sale is kept", true, seats::durable, Some(seats::confirmed_orders_have_tickets)),
+    check("S3", "a held seat is held by one", false, seats::exclusive_holds, None),
+    check(
+        "S4",
+        "no sale without hold, no hold without admission",
+        true,
+        admission::as_the_fans_saw_it,
+        Some(admission::by_the_rows),
+    ),
+    check("S5", "caps hold at every instant", true, caps::as_the_fans_saw_it, Some(caps::by_the_rows)),
+    check("S6", "the same checkout has the same answer", false, replay::same_bytes, None),
+    check("S7", "seats and money are conserved", true, money::in_every_sample, Some(money::by_the_rows)),
+    check("S8", "tickets never change owner", true, owners::as_the_fans_saw_it, Some(owners::by_the_rows)),
+    check(
+        "W1",
+        "people in the waiting room are conserved",
+        false,
+        waiting_room::in_every_sample,
+        Some(waiting_room::by_the_rows),
+    ),
+];
+
+/// Checks whose statement about the export alone is not part of the verdict of a run, where the history says more:
+/// wall-clock times of rows are a weaker witness than the order the fans saw, and W1 is about the samples.
+const HISTORY_DECIDES: [&str; 2] = ["Q1", "W1"];
+
+/// Judges a run.
+pub(crate) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
+    CHECKS
+        .iter()
+        .map(|check| {
+            let mut tally = Tally::default();
+            match (evidence.dump, check.from_dump) {
+                (Some(dump), Some(from_dump)) if !HISTORY_DECIDES.contains(&check.id) => from_dump(dump, &mut tally),
+                (None, _) => tally.no_data = check.needs_dump,
+                _ => {}
+            }
+            (check.whole)(evidence, &mut tally);
+            tally.finish(check.id, check.name)
+        })
+        .collect()
+}
+
+/// Judges an export alone; the second list names the checks that need a history.
+pub(crate) fn of_dump(dump: &Dump) -> (Vec<Finding>, Vec<&'static str>) {
+    let mut findings = Vec::new();
+    let mut need_history = Vec::new();
+    for check in &CHECKS {
+        match check.from_dump {
+            Some(from_dump) => {
+                let mut tally = Tally::default();
+                from_dump(dump, &mut tally);
+                // A history is what makes these checks vacuous or not; rows alone only count.
+                tally.vacuous = false;
+                findings.push(tally.finish(check.id, check.name));
+            }
+            None => need_history.push(check.id),
+        }
+    }
+    (findings, need_history)
+}
+
+/// Holds of an export by their id.
+fn holds_by_id(dump: &Dump) -> HashMap<&str, &Hold> {
+    dump.holds.iter().map(|hold| (&*hold.hold_id, hold)).collect()
+}

@@ -1,0 +1,108 @@
+//! S7: seats and money are neither made nor lost.
+
+use std::collections::HashMap;
+
+use super::{Evidence, Tally};
+use crate::dump::Dump;
+
+/// S7 on the export: the house is whole, sold seats are tickets, held seats are in live holds, and money is prices.
+pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
+    let mut by_status: HashMap<&str, u64> = HashMap::new();
+    for seat in &dump.seats {
+        *by_status.entry(&seat.status).or_default() += 1;
+    }
+    let of = |status: &str| by_status.get(status).copied().unwrap_or(0);
+    let (sold, held, free) = (of("sold"), of("held"), of("available"));
+    let total = dump.sale.total_seats;
+    tally.check(sold + held + free == total, || {
+        format!("{sold} sold + {held} held + {free} free = {}, not the {total} seats of the sale", sold + held + free)
+    });
+    let seats_with_ticket: std::collections::HashSet<&str> =
+        dump.live_tickets().map(|ticket| &*ticket.seat_id).collect();
+    let with_ticket = seats_with_ticket.len() as u64;
+    tally.check(sold == with_ticket, || format!("{sold} seats are sold, {with_ticket} have a ticket"));
+    let in_holds: u64 =
+        dump.holds.iter().filter(|hold| &*hold.state == "live").map(|hold| hold.seat_ids.len() as u64).sum();
+    tally.check(held == in_holds, || format!("{held} seats are held, live holds have {in_holds}"));
+    money_by_order(dump, tally);
+}
+
+fn money_by_order(dump: &Dump, tally: &mut Tally) {
+    let mut prices: HashMap<&str, i64> = HashMap::new();
+    for ticket in dump.live_tickets() {
+        *prices.entry(&ticket.order_id).or_default() += ticket.price;
+    }
+    let mut captured: HashMap<&str, i64> = HashMap::new();
+    for payment in dump.payments.iter().filter(|payment| &*payment.state == "captured") {
+        *captured.entry(&payment.order_id).or_default() += payment.amount;
+    }
+    for order in dump.orders.iter().filter(|order| &*order.status == "confirmed") {
+        let price = prices.get(&*order.order_id).copied().unwrap_or(0);
+        let paid = captured.get(&*order.order_id).copied().unwrap_or(0);
+        tally.check(price == paid && price == order.total, || {
+            format!("order {}: tickets cost {price}, its total is {}, captured is {paid}", order.order_id, order.total)
+        });
+    }
+    let (cost, taken): (i64, i64) = (prices.values().sum(), captured.values().sum());
+    tally.check(cost == taken, || format!("tickets cost {cost} altogether, {taken} was captured"));
+}
+
+/// S7 in every sample: sold + held + free = seats.
+pub(super) fn in_every_sample(evidence: &Evidence<'_>, tally: &mut Tally) {
+    for sample in evidence.samples {
+        let Some(stats) = &sample.stats else { continue };
+        let (sold, held, free) = (stats.tickets_sold, stats.held_seats, stats.available_seats);
+        tally.check(sold + held + free == stats.total_seats, || {
+            format!(
+                "at {:.1} s the server counted {sold} sold + {held} held + {free} free, of {} seats",
+                sample.at_us as f64 / 1e6,
+                stats.total_seats
+            )
+        });
+        tally.count("samples", 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::{self, Story};
+    use super::*;
+
+    fn sold_dump() -> Dump {
+        let mut dump = testkit::dump();
+        dump.sale.total_seats = 3;
+        dump.seats = vec![testkit::seat("A", "sold"), testkit::seat("B", "held"), testkit::seat("C", "available")];
+        dump.holds = vec![testkit::hold("h2", "v", Some("c"), &["B"], 0, "live")];
+        dump.orders = vec![testkit::order("o", "u", "h", 10)];
+        dump.tickets = vec![testkit::ticket("t", "o", "u", "A", 10)];
+        dump.payments = vec![testkit::payment("o", 10)];
+        dump
+    }
+
+    #[test]
+    fn s7_catches_each_kind_of_leak() {
+        let broken = |change: fn(&mut Dump)| {
+            let mut dump = sold_dump();
+            change(&mut dump);
+            testkit::of_dump(&dump, by_the_rows).violations > 0
+        };
+        assert!(!broken(|_| ()));
+        assert!(broken(|dump| dump.sale.total_seats = 4));
+        assert!(broken(|dump| dump.seats[2].status = "sold".into()));
+        assert!(broken(|dump| dump.holds.clear()));
+        assert!(broken(|dump| dump.payments[0].amount = 11));
+        assert!(broken(|dump| dump.orders[0].total = 9));
+        assert!(broken(|dump| dump.payments[0].order_id = "elsewhere".into()));
+    }
+
+    #[test]
+    fn s7_adds_up_every_sample() {
+        let mut story = Story::new(1);
+        story.sample(|stats| {
+            (stats.total_seats, stats.tickets_sold, stats.held_seats, stats.available_seats) = (6, 1, 2, 3);
+        });
+        assert_eq!(story.tally(in_every_sample).violations, 0);
+        story.sample(|stats| stats.total_seats = 5);
+        assert_eq!(story.tally(in_every_sample).violations, 1);
+    }
+}

@@ -1,0 +1,283 @@
+//! Q2-Q6: every place exists once, stays what it is, and belongs to somebody who joined.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::{Evidence, Tally};
+use crate::dump::{Dump, Entry};
+use crate::history::{Op, Outcome, Value, Why};
+
+/// Q2: positions are exactly 1..n, and n is what the sale says.
+pub(super) fn gap_free(dump: &Dump, tally: &mut Tally) {
+    let mut positions: Vec<u64> = dump.entries.iter().map(|entry| entry.position).collect();
+    positions.sort_unstable();
+    let mut expected = 1;
+    for position in &positions {
+        tally.check(*position == expected, || {
+            if *position < expected {
+                format!("position {position} is given twice")
+            } else {
+                format!("nobody has position {expected}; the next one given is {position}")
+            }
+        });
+        if *position < expected {
+            tally.count("duplicates", 1);
+        } else {
+            tally.count("gaps", position - expected);
+        }
+        expected = expected.max(position + 1);
+    }
+    if !positions.is_empty() {
+        let last = expected - 1;
+        tally.check(last == dump.sale.last_position, || {
+            format!("the sale says its last position is {}, the last entry has {last}", dump.sale.last_position)
+        });
+    }
+}
+
+/// Entries of the export by account, in order of position.
+fn entries_by_account(dump: &Dump) -> HashMap<&str, Vec<&Entry>> {
+    let mut accounts: HashMap<&str, Vec<&Entry>> = HashMap::new();
+    for entry in &dump.entries {
+        accounts.entry(&entry.user_id).or_default().push(entry);
+    }
+    for entries in accounts.values_mut() {
+        entries.sort_by_key(|entry| entry.position);
+    }
+    accounts
+}
+
+/// Q3: every answer to one fan shows one position, unless the export shows that the earlier place had ended.
+pub(super) fn immutable(evidence: &Evidence<'_>, tally: &mut Tally) {
+    let ended: HashSet<(&str, u64)> = evidence
+        .dump
+        .iter()
+        .flat_map(|dump| &dump.entries)
+        .filter(|entry| entry.ended_at.is_some())
+        .map(|entry| (&*entry.user_id, entry.position))
+        .collect();
+    for (fan, records) in evidence.by_fan() {
+        let mut shown: Option<u64> = None;
+        for record in records {
+            let position = match record.value() {
+                Some(Value::Join { position, .. } | Value::Status { position, .. }) => *position,
+                _ => continue,
+            };
+            if let Some(before) = shown {
+                let moved_on = position > before && ended.contains(&(evidence.account(fan), before));
+                tally.check(position == before || moved_on, || {
+                    format!(
+                        "fan {fan} was shown position {before}, then {position} in the answer to its {} sent at {:.3} s",
+                        record.op.name(),
+                        record.sent_us as f64 / 1e6
+                    )
+                });
+            }
+            shown = Some(position);
+        }
+    }
+}
+
+/// Q4: every acknowledged join is in the export under its account with its position, and no later poll denied it.
+pub(super) fn durable(evidence: &Evidence<'_>, tally: &mut Tally) {
+    let Some(dump) = evidence.dump else { return };
+    let kept: HashSet<(&str, u64)> = dump.entries.iter().map(|entry| (&*entry.user_id, entry.position)).collect();
+    for (fan, records) in evidence.by_fan() {
+        let mut place: Option<(u64, u64)> = None;
+        for record in records {
+            match &record.outcome {
+                // An answer to somebody who has a place shows the old one: only what was newly given must be there.
+                Outcome::Ok(Value::Join { position, .. }) if record.why != Why::Rejoin => {
+                    place = Some((*position, record.received_us));
+                    tally.check(kept.contains(&(evidence.account(fan), *position)), || {
+                        format!(
+                            "fan {fan} was acknowledged position {position} at {:.3} s; the export does not have it",
+                            record.received_us as f64 / 1e6
+                        )
+                    });
+                }
+                Outcome::Refused { code, .. } if record.op == Op::Status && &**code == "not_in_queue" => {
+                    let Some((position, acked)) = place else { continue };
+                    tally.check(acked + evidence.staleness_us >= record.sent_us, || {
+                        format!(
+                            "fan {fan} with acknowledged position {position} was told at {:.3} s that it is not in the queue",
+                            record.received_us as f64 / 1e6
+                        )
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Q5: each place belongs to a fan of this run with a join that may have happened. A refused join gave nothing.
+pub(super) fn no_ghosts(evidence: &Evidence<'_>, tally: &mut Tally) {
+    let Some(dump) = evidence.dump else { return };
+    let fans = evidence.fans_by_account();
+    let mut joins: BTreeMap<u32, u64> = BTreeMap::new();
+    for record in &evidence.history.records {
+        if record.op == Op::Join && record.may_have_happened() {
+            *joins.entry(record.fan).or_default() += 1;
+        }
+    }
+    for entry in &dump.entries {
+        let fan = fans.get(&*entry.user_id);
+        if fan.is_none() && !evidence.own_sale {
+            continue;
+        }
+        let joined = fan.is_some_and(|fan| joins.contains_key(fan));
+        tally.check(joined, || match fan {
+            Some(fan) => {
+                format!("position {} belongs to fan {fan}, none of whose joins can have happened", entry.position)
+            }
+            None => {
+                format!("position {} belongs to account {}, which is no fan of this run", entry.position, entry.user_id)
+            }
+        });
+    }
+    let refused = evidence.history.records.iter().filter(|record| record.op == Op::Join && !record.may_have_happened());
+    tally.count("refused joins", refused.count() as u64);
+}
+
+/// Q5 on the export alone: whoever claimed, held or bought has a place, and a claim fits its place.
+pub(super) fn no_strangers_inside(dump: &Dump, tally: &mut Tally) {
+    let places: HashSet<(&str, u64)> = dump.entries.iter().map(|entry| (&*entry.user_id, entry.position)).collect();
+    for claim in &dump.claims {
+        tally.check(places.contains(&(&*claim.user_id, claim.position)), || {
+            format!(
+                "claim {} is for position {} of account {}, which has no such place",
+                claim.claim_id, claim.position, claim.user_id
+            )
+        });
+    }
+    for entry in dump.entries.iter().filter(|entry| entry.claimed_at.is_some()) {
+        tally.check(entry.called_at.is_some(), || {
+            format!("position {} was let in without ever being called", entry.position)
+        });
+    }
+}
+
+/// Q6: a join of somebody who has a place is answered 200 with that place, and makes no second one.
+pub(super) fn idempotent_rejoin(evidence: &Evidence<'_>, tally: &mut Tally) {
+    let Some(dump) = evidence.dump else { return };
+    let mut rejoined = BTreeSet::new();
+    for (fan, records) in evidence.by_fan() {
+        let mut place: Option<u64> = None;
+        for record in records {
+            match (&record.outcome, record.why) {
+                (Outcome::Ok(Value::Join { position, created }), Why::Rejoin) => {
+                    let Some(first) = place else { continue };
+                    rejoined.insert(fan);
+                    tally.check(*position == first && !created, || {
+                        let made = if *created { "a new place" } else { "the place" };
+                        format!("fan {fan} with position {first} joined again and was given {made} {position}")
+                    });
+                }
+                (Outcome::Ok(Value::Join { position, .. }), _) => place = Some(*position),
+                _ => {}
+            }
+        }
+    }
+    let accounts = entries_by_account(dump);
+    for fan in &rejoined {
+        let live = accounts
+            .get(evidence.account(*fan))
+            .map_or(0, |entries| entries.iter().filter(|entry| entry.ended_at.is_none()).count());
+        tally.check(live <= 1, || format!("fan {fan} joined again and now has {live} places that have not ended"));
+        // Bought or left is one ended place; two places without an end between them were never one after the other.
+        let all = accounts.get(evidence.account(*fan)).map_or(0, Vec::len);
+        let over = all - live;
+        tally.check(all <= over + 1, || format!("fan {fan} has {all} places, {over} of them ended"));
+    }
+    tally.count("fans that joined again", rejoined.len() as u64);
+    tally.vacuous |= rejoined.is_empty();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::{self, Story};
+    use super::*;
+    use crate::words::State;
+
+    #[test]
+    fn q2_catches_gaps_doubles_and_a_wrong_last_position() {
+        let of = |positions: &[u64], last: u64| {
+            let mut dump = testkit::dump();
+            dump.entries = positions.iter().map(|position| testkit::entry(*position, "u")).collect();
+            dump.sale.last_position = last;
+            testkit::of_dump(&dump, gap_free)
+        };
+        assert_eq!(of(&[1, 2, 3], 3).violations, 0);
+        assert_eq!(of(&[2, 1, 3], 3).violations, 0);
+        assert_eq!(of(&[1, 2, 2, 3], 3).evidence["duplicates"], 1);
+        assert_eq!(of(&[1, 2, 2, 3], 3).violations, 1);
+        assert_eq!(of(&[1, 4], 4).evidence["gaps"], 2);
+        assert_eq!(of(&[1, 2], 3).violations, 1);
+        assert_eq!(of(&[], 0).checked, 0);
+    }
+
+    #[test]
+    fn q3_catches_a_change_and_allows_a_new_place_after_an_ended_one() {
+        let mut story = Story::new(1);
+        story.join(0, 0, 10, 1);
+        story.status(0, 20, 30, 2, State::Waiting, None);
+        assert_eq!(story.tally(immutable).violations, 1);
+        story.dump.entries = vec![testkit::entry(1, "fan-0"), testkit::entry(2, "fan-0")];
+        assert_eq!(story.tally(immutable).violations, 1);
+        story.dump.entries[0].ended_at = Some(15);
+        assert_eq!(story.tally(immutable).violations, 0);
+    }
+
+    #[test]
+    fn q4_catches_a_lost_join_but_not_an_unknown_one() {
+        let mut story = Story::new(2);
+        story.join(0, 0, 10, 1);
+        story.unknown_join(1, 0, 10);
+        assert_eq!(story.tally(durable).violations, 1);
+        story.dump.entries = vec![testkit::entry(1, "fan-0")];
+        assert_eq!(story.tally(durable).violations, 0);
+        story.dump.entries = vec![testkit::entry(1, "fan-1")];
+        assert_eq!(story.tally(durable).violations, 1, "somebody else's place");
+    }
+
+    #[test]
+    fn q5_catches_strangers_and_refused_joins_with_a_place() {
+        let mut story = Story::new(2);
+        story.unknown_join(0, 0, 10);
+        story.refused_join(1, 0, 10);
+        story.dump.entries = vec![testkit::entry(1, "fan-0")];
+        assert_eq!(story.tally(no_ghosts).violations, 0);
+        story.dump.entries.push(testkit::entry(2, "fan-1"));
+        assert_eq!(story.tally(no_ghosts).violations, 1);
+        story.dump.entries.push(testkit::entry(3, "stranger"));
+        assert_eq!(story.tally(no_ghosts).violations, 2);
+        story.own_sale = false;
+        assert_eq!(story.tally(no_ghosts).violations, 1, "others may use a sale that is not the run's");
+    }
+
+    #[test]
+    fn q5_by_the_rows_catches_a_claim_without_a_place() {
+        let mut dump = testkit::dump();
+        dump.entries = vec![Entry { called_at: Some(1), claimed_at: Some(2), ..testkit::entry(1, "a") }];
+        dump.claims = vec![testkit::claim("c", "a", 1, 2)];
+        assert_eq!(testkit::of_dump(&dump, no_strangers_inside).violations, 0);
+        dump.claims.push(testkit::claim("d", "b", 1, 2));
+        dump.entries[0].called_at = None;
+        assert_eq!(testkit::of_dump(&dump, no_strangers_inside).violations, 2);
+    }
+
+    #[test]
+    fn q6_catches_another_position_and_a_second_place() {
+        let mut story = Story::new(1);
+        story.join(0, 0, 10, 1);
+        story.dump.entries = vec![testkit::entry(1, "fan-0")];
+        assert!(story.tally(idempotent_rejoin).vacuous, "nobody joined again");
+        story.rejoin(0, 20, 30, 1);
+        assert_eq!(story.tally(idempotent_rejoin).violations, 0);
+        story.dump.entries.push(testkit::entry(2, "fan-0"));
+        assert!(story.tally(idempotent_rejoin).violations >= 1);
+        story.dump.entries.pop();
+        story.rejoin(0, 40, 50, 9);
+        assert_eq!(story.tally(idempotent_rejoin).violations, 1);
+    }
+}

@@ -1,0 +1,63 @@
+//! S6: the same checkout key is answered with the same bytes, and makes no second order.
+
+use std::collections::HashMap;
+
+use super::{Evidence, Tally};
+use crate::history::{Op, Outcome, Value};
+
+pub(super) fn same_bytes(evidence: &Evidence<'_>, tally: &mut Tally) {
+    let mut first: HashMap<(u32, &str), (&str, &str)> = HashMap::new();
+    let mut repeats = 0;
+    for (fan, records) in evidence.by_fan() {
+        for record in records.into_iter().filter(|record| record.op == Op::Checkout) {
+            let Some(key) = record.key.as_deref() else { continue };
+            let known = first.get(&(fan, key)).copied();
+            match (&record.outcome, known) {
+                (Outcome::Ok(Value::Checkout { order_id, digest, .. }), None) => {
+                    first.insert((fan, key), (order_id, digest));
+                }
+                (Outcome::Ok(Value::Checkout { order_id, digest, .. }), Some((order, bytes))) => {
+                    repeats += 1;
+                    tally.check(&**digest == bytes, || {
+                        format!(
+                            "fan {fan} repeated key {key}: first order {order}, then order {order_id}, in other bytes"
+                        )
+                    });
+                }
+                // Too busy is no answer to the key; any other no denies an order that was confirmed.
+                (Outcome::Refused { status, code }, Some((order, _))) if !matches!(status, 429 | 503) => {
+                    repeats += 1;
+                    tally.check(false, || {
+                        format!(
+                            "fan {fan} repeated key {key} of confirmed order {order} and was refused: {status} {code}"
+                        )
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+    tally.count("repeats answered", repeats);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testkit::Story;
+    use super::*;
+
+    #[test]
+    fn s6_catches_other_bytes_and_a_refusal() {
+        let mut story = Story::new(1);
+        story.checkout(0, 0, 10, "h", "o", &["t"]);
+        assert_eq!(story.tally(same_bytes).checked, 0, "nothing was repeated");
+        story.checkout(0, 20, 30, "h", "o", &["t"]);
+        let tally = story.tally(same_bytes);
+        assert_eq!((tally.checked, tally.violations), (1, 0));
+        story.checkout(0, 40, 50, "h", "o2", &["t"]);
+        assert_eq!(story.tally(same_bytes).violations, 1);
+        story.refused_checkout(0, 60, 70, "h", 503, "overloaded");
+        assert_eq!(story.tally(same_bytes).violations, 1, "too busy is no answer to the key");
+        story.refused_checkout(0, 60, 70, "h", 409, "hold_used");
+        assert_eq!(story.tally(same_bytes).violations, 2);
+    }
+}

@@ -1,0 +1,48 @@
+//! The load lab: answers "will this sale hold, and will it be fair?" by driving the public HTTP API and judging what it saw.
+//!
+//! Depends on no other Traffic crate. A run is planned first (`scenarios`), played by virtual fans (one connection and one
+//! source address each), and judged from three kinds of evidence: the history of operations, the export of the sale, and
+//! the server's own counts. See `run_blocking` for a run, `assert_queue` for judging an export alone.
+//!
+//! **scenario** a kind of sale day · **knobs** its shape · **plan** everything fixed before the first request ·
+//! **fan** one virtual person · **history** what happened · **check** an invariant judged · **SLO** a threshold judged ·
+//! **validity** whether the measurement can be trusted · **verdict** one word for all of it.
+
+mod assert_queue;
+mod check;
+mod clock;
+mod contract;
+mod dice;
+mod dump;
+mod environment;
+mod error;
+mod fan;
+mod history;
+mod judge;
+mod knobs;
+mod latency;
+mod metrics;
+mod names;
+mod net;
+mod operator;
+mod plan;
+mod progress;
+mod record;
+mod report;
+mod run;
+mod sampler;
+pub mod scenarios;
+mod slo;
+mod stage;
+mod validity;
+mod verdict;
+mod words;
+
+pub use assert_queue::{QueueAssertion, assert_queue, assert_run, fetch_export};
+pub use dump::DumpError;
+pub use error::LabError;
+pub use knobs::{Knobs, Origin, VUS_LIMIT};
+pub use progress::{Progress, ProgressMode};
+pub use report::Report;
+pub use run::{RunOptions, run, run_blocking};
+pub use verdict::Verdict;

@@ -1,0 +1,215 @@
+//! One HTTP/1 connection of one virtual fan, from a source address of its own; reconnects, never pools.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::LabError;
+
+/// A fan's answer is a few hundred bytes, a list of 200 seats some 20 KiB; beyond this something else answers.
+pub(crate) const FAN_BODY_LIMIT: usize = 4 << 20;
+/// An export of a million entries is some 400 MiB.
+pub(crate) const EXPORT_BODY_LIMIT: usize = 1 << 30;
+/// hyper's smallest read buffer: keeps a waiting fan well under 30 KiB.
+const READ_BUFFER: usize = 8 << 10;
+
+/// Where the run goes, checked once: `http` only, and loopback only unless remote was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) authority: String,
+    pub(crate) address: SocketAddr,
+}
+
+impl Target {
+    pub(crate) fn parse(base_url: &str, remote: bool) -> Result<Arc<Self>, LabError> {
+        let bad = |why: &str| LabError::BadPlan(format!("base url {base_url}: {why}"));
+        let uri: http::Uri = base_url.trim_end_matches('/').parse().map_err(|_| bad("not a URL"))?;
+        if uri.scheme_str() != Some("http") {
+            return Err(bad("only http:// is driven; put the lab behind the TLS proxy"));
+        }
+        if uri.path() != "/" && !uri.path().is_empty() {
+            return Err(bad("must not have a path"));
+        }
+        let authority = uri.authority().ok_or_else(|| bad("has no host"))?;
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let port = authority.port_u16().unwrap_or(80);
+        let ip = match host {
+            "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            _ => match host.parse() {
+                Ok(ip) => ip,
+                Err(_) if !remote => return Err(bad("is not loopback; say --remote if you mean it")),
+                Err(_) => resolve(host, port).ok_or_else(|| bad("cannot be resolved"))?,
+            },
+        };
+        if !ip.is_loopback() && !remote {
+            return Err(bad("is not loopback; say --remote if you mean it"));
+        }
+        Ok(Arc::new(Target { authority: authority.to_string(), address: SocketAddr::new(ip, port) }))
+    }
+}
+
+fn resolve(host: &str, port: u16) -> Option<IpAddr> {
+    (host, port).to_socket_addrs().ok()?.next().map(|address| address.ip())
+}
+
+/// The source address of device number `device` (0 or 1) of a fan: 127.1.0.0 upwards, second devices from 127.128.0.0.
+/// Never 127.0.0.x, which a proxy may use.
+pub(crate) fn source_address(fan: u32, device: u8) -> Ipv4Addr {
+    let base: u32 = if device == 0 { 0x7f01_0000 } else { 0x7f80_0000 };
+    Ipv4Addr::from_bits(base + (fan & 0x003f_ffff))
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Bytes,
+    /// `Retry-After` in seconds.
+    pub(crate) retry_after_sec: Option<u64>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NetError {
+    /// The generator itself ran out of files or ports: the measurement is not to be trusted.
+    Generator(String),
+    /// Refused, reset or cut: the operation may or may not have happened.
+    Lost(String),
+}
+
+/// A connection that is opened when first needed and again whenever it was lost.
+pub(crate) struct Conn {
+    target: Arc<Target>,
+    source: Option<Ipv4Addr>,
+    body_limit: usize,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Conn {
+    pub(crate) fn of_fan(target: Arc<Target>, fan: u32, device: u8) -> Self {
+        let loopback = matches!(target.address.ip(), IpAddr::V4(ip) if ip.is_loopback());
+        let source = loopback.then(|| source_address(fan, device));
+        Conn { target, source, body_limit: FAN_BODY_LIMIT, sender: None }
+    }
+
+    /// For set-up, samples and exports: no address of its own.
+    pub(crate) fn of_operator(target: Arc<Target>) -> Self {
+        Conn { target, source: None, body_limit: EXPORT_BODY_LIMIT, sender: None }
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        &self.target.authority
+    }
+
+    /// Sends one request and reads its whole answer. Dropping the future cuts the connection.
+    pub(crate) async fn call(&mut self, request: Request<Full<Bytes>>, limit: Duration) -> Result<Answer, NetError> {
+        let mut sender = self.sender.take();
+        match tokio::time::timeout(limit, exchange(&mut sender, self, request)).await {
+            Ok(Ok(answer)) => {
+                self.sender = sender.filter(|sender| !sender.is_closed());
+                Ok(answer)
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(NetError::Lost(format!("no answer within {} s", limit.as_secs()))),
+        }
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, NetError> {
+        let stream = open(self.target.address, self.source).await.map_err(|error| own_or_lost(&error))?;
+        let (sender, connection) = http1::Builder::new()
+            .read_buf_exact_size(Some(READ_BUFFER))
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| NetError::Lost(error.to_string()))?;
+        tokio::spawn(connection);
+        Ok(sender)
+    }
+}
+
+async fn exchange(
+    sender: &mut Option<SendRequest<Full<Bytes>>>,
+    conn: &Conn,
+    mut request: Request<Full<Bytes>>,
+) -> Result<Answer, NetError> {
+    if let Some(kept) = sender.as_mut().filter(|kept| kept.is_ready()) {
+        match kept.try_send_request(request).await {
+            Ok(response) => return read(response, conn.body_limit).await,
+            // The kept connection was closed before a byte of this was written: safe to send on a new one.
+            Err(mut failed) => match failed.take_message() {
+                Some(unsent) => request = unsent,
+                None => return Err(NetError::Lost(failed.into_error().to_string())),
+            },
+        }
+    }
+    let fresh = sender.insert(conn.connect().await?);
+    fresh.ready().await.map_err(|error| NetError::Lost(error.to_string()))?;
+    let response = fresh.send_request(request).await.map_err(|error| NetError::Lost(error.to_string()))?;
+    read(response, conn.body_limit).await
+}
+
+async fn read(response: http::Response<hyper::body::Incoming>, limit: usize) -> Result<Answer, NetError> {
+    let status = response.status().as_u16();
+    let retry_after_sec =
+        response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let body =
+        Limited::new(response.into_body(), limit).collect().await.map_err(|error| NetError::Lost(error.to_string()))?;
+    Ok(Answer { status, body: body.to_bytes(), retry_after_sec })
+}
+
+async fn open(address: SocketAddr, source: Option<Ipv4Addr>) -> std::io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(source) = source {
+        socket.bind(SocketAddr::new(IpAddr::V4(source), 0))?;
+    }
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Too many files or no port to bind is the generator's own failure; everything else is the network's.
+fn own_or_lost(error: &std::io::Error) -> NetError {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    let own = matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
+        || matches!(error.kind(), std::io::ErrorKind::AddrInUse | std::io::ErrorKind::AddrNotAvailable);
+    if own { NetError::Generator(error.to_string()) } else { NetError::Lost(error.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn localhost_is_connected_as_127_0_0_1() {
+        let target = Target::parse("http://localhost:8080/", false).expect("loopback");
+        assert_eq!(target.address.to_string(), "127.0.0.1:8080");
+        assert_eq!(target.authority, "localhost:8080");
+    }
+
+    #[test]
+    fn a_target_elsewhere_needs_remote() {
+        assert!(Target::parse("http://192.0.2.1:80", false).is_err());
+        assert!(Target::parse("http://example.test:80", false).is_err());
+        assert!(Target::parse("http://192.0.2.1:80", true).is_ok());
+        assert!(Target::parse("https://localhost", false).is_err());
+        assert!(Target::parse("http://localhost/x", false).is_err());
+    }
+
+    #[test]
+    fn no_fan_uses_the_proxys_address_and_no_two_share_one() {
+        let mut seen = std::collections::HashSet::new();
+        for fan in 0..20_000 {
+            for device in 0..2 {
+                let address = source_address(fan, device);
+                assert!(address.is_loopback() && address.octets()[1] != 0);
+                assert!(seen.insert(address));
+            }
+        }
+    }
+}

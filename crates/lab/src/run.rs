@@ -1,0 +1,216 @@
+//! One run from options to report: prepare, play, settle, judge, write.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::LabError;
+use crate::clock::Clock;
+use crate::dump::Dump;
+use crate::environment::{self, Environment};
+use crate::fan::{Ending, Fan};
+use crate::judge::{Played, judge};
+use crate::knobs::Knobs;
+use crate::net::{Conn, Target};
+use crate::operator::{Account, Live, Operator, SaleFacts};
+use crate::plan::Plan;
+use crate::progress::{self, ProgressMode};
+use crate::record::Recorder;
+use crate::report::Report;
+use crate::sampler::{self, Samples};
+use crate::scenarios;
+use crate::slo::Slo;
+use crate::stage::{Setting, Stage};
+
+/// A given sale is open already: its fans come this soon.
+const OPEN_SALE_LEAD_US: u64 = 200_000;
+
+/// Everything a run needs; nothing is read from the environment.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// One of `scenarios::list()` that is ready.
+    pub scenario: String,
+    pub knobs: Knobs,
+    /// `http://host:port` of the server.
+    pub base_url: String,
+    pub admin_key: String,
+    /// Allows a target that is not loopback.
+    pub remote: bool,
+    /// Where report, history and export are written; made if it is not there.
+    pub out_dir: PathBuf,
+    /// False on noisy machines: what is measured in time is printed and does not block.
+    pub judge_times: bool,
+    pub progress: ProgressMode,
+    /// Uses this open sale instead of making one.
+    pub sale_id: Option<String>,
+    /// Thresholds besides the scenario's own, in k6's manner.
+    pub thresholds: Vec<String>,
+    /// Becomes true to stop the run; the report is still written, with verdict ABORTED.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Prepared: nothing of this is measured.
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
+    pub(crate) slos: Vec<Slo>,
+    pub(crate) target: Arc<Target>,
+    pub(crate) clock: Clock,
+    pub(crate) live: Live,
+    pub(crate) sale: SaleFacts,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) run_id: String,
+    pub(crate) doors_us: u64,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Runs on a current-thread runtime of its own: the generator's CPU share is that of this thread.
+pub fn run_blocking(options: &RunOptions) -> Result<Report, LabError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(LabError::Runtime)?;
+    runtime.block_on(run(options))
+}
+
+/// As `run_blocking`, on the caller's runtime; meant for a current-thread one.
+pub async fn run(options: &RunOptions) -> Result<Report, LabError> {
+    let prepared = prepare(options).await?;
+    let played = play(options, &prepared).await;
+    judge(options, prepared, played)
+}
+
+async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
+    let scenario = scenarios::find(&options.scenario)?;
+    let target = Target::parse(&options.base_url, options.remote)?;
+    let plan = (scenario.plan)(&options.knobs);
+    let lines = (scenario.slos)(&options.knobs, &plan, options.sale_id.is_none());
+    let slos = lines.iter().chain(&options.thresholds).map(|line| Slo::parse(line)).collect::<Result<Vec<_>, _>>();
+    let slos = slos.map_err(LabError::BadPlan)?;
+
+    let clock = Clock::start();
+    let mut operator = Operator::new(Conn::of_operator(target.clone()), &options.admin_key);
+    let live = operator.live().await.map_err(|detail| LabError::setup("reaching the server", detail))?;
+    let run_id = format!("{}-{}-{}", plan.scenario, compact_time(clock.wall_ms(0)), plan.seed);
+    let mut notes = Vec::new();
+    let accounts = operator.make_accounts(plan.fans.len(), &run_id).await?;
+    let (sale, doors_us) = match &options.sale_id {
+        Some(sale_id) => (operator.find_sale(sale_id).await?, clock.now_us() + OPEN_SALE_LEAD_US),
+        None => {
+            let opens_at_ms = clock.wall_ms(clock.now_us() + options.knobs.doors_in_ms() * 1_000);
+            let sale = operator.make_sale(&run_id, &plan.sale, opens_at_ms).await?;
+            if let Err(why) = operator.adopt(&sale.sale_id).await {
+                notes.push(format!("the sale did not become the demo sale: {why}"));
+            }
+            let doors_us = clock.at_wall_ms(opens_at_ms);
+            if doors_us < clock.now_us() {
+                notes.push("making the sale took longer than the doors: raise DOORS_IN".into());
+            }
+            (sale, doors_us.max(clock.now_us()))
+        }
+    };
+    Ok(Prepared { plan, slos, target, clock, live, sale, accounts, run_id, doors_us, notes })
+}
+
+/// `20261123T120000123Z`: sorts by time, unique per millisecond, fits a file name.
+fn compact_time(wall_ms: i64) -> String {
+    crate::dump::format_ms(wall_ms).replace(['-', ':', '.'], "")
+}
+
+async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
+    let plan = &prepared.plan;
+    let clock = prepared.clock;
+    let recorder = Arc::new(Recorder::new(plan.shape, prepared.doors_us, plan.fans.len()));
+    let (stage, curtain) = Stage::new(Setting {
+        clock,
+        recorder: recorder.clone(),
+        target: prepared.target.clone(),
+        sale_id: (&*prepared.sale.sale_id).into(),
+        seed: plan.seed,
+        run_tag: (&*prepared.run_id).into(),
+        cap: prepared.sale.max_tickets_per_user,
+        doors_us: prepared.doors_us,
+    });
+    let samples = Samples::default();
+    let operator = || Operator::new(Conn::of_operator(prepared.target.clone()), &options.admin_key);
+    let sampling = tokio::spawn(sampler::run(operator(), clock, stage.sale_id.clone(), samples.clone()));
+    let showing = tokio::spawn(progress::show(options.progress.clone(), stage.clone(), plan.shape, samples.clone()));
+    let (cpu_before, load_began) = (environment::thread_cpu_us(), clock.now_us());
+
+    let mut fans = JoinSet::new();
+    for ((number, fan), account) in (0u32..).zip(&plan.fans).zip(&prepared.accounts) {
+        fans.spawn(Fan::new(stage.clone(), number, account.token.clone(), fan.clone()).run());
+    }
+    let mut stop = options.stop.clone();
+    let deadline_us = prepared.doors_us + plan.shape.total_us();
+    let mut endings: BTreeMap<String, u64> = BTreeMap::new();
+    let mut aborted = false;
+    let mut curtain_fell = false;
+    loop {
+        tokio::select! {
+            ended = fans.join_next() => match ended {
+                Some(ending) => *endings.entry(ending.map_or("panicked".into(), |ending: Ending| ending.name())).or_default() += 1,
+                None => break,
+            },
+            () = clock.sleep_until(deadline_us), if !curtain_fell => {
+                curtain_fell = true;
+                curtain.send_replace(true);
+            }
+            true = asked_to_stop(&mut stop), if !aborted => {
+                (aborted, curtain_fell) = (true, true);
+                curtain.send_replace(true);
+            }
+        }
+    }
+    let finished_us = clock.now_us();
+    let cpu_share = environment::thread_cpu_us()
+        .zip(cpu_before)
+        .map(|(after, before)| (after - before) as f64 / (finished_us - load_began).max(1) as f64);
+    sampling.abort();
+    showing.abort();
+    let mut operator = operator();
+    samples.push(sampler::take(&mut operator, clock, &stage.sale_id).await);
+    let (export, dump) = export(&mut operator, &stage.sale_id).await;
+    Played {
+        recorded: recorder.take(),
+        samples: samples.all(),
+        export,
+        dump,
+        endings,
+        aborted,
+        ended_early: !curtain_fell,
+        finished_us,
+        cpu_share,
+    }
+}
+
+/// Never returns false; a closed channel means that nobody can ask any more.
+async fn asked_to_stop(stop: &mut watch::Receiver<bool>) -> bool {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    true
+}
+
+async fn export(operator: &mut Operator, sale_id: &str) -> (Option<bytes::Bytes>, Result<Dump, String>) {
+    match operator.export(sale_id).await {
+        Ok(bytes) => {
+            let dump = Dump::read(&bytes[..]).map_err(|error| error.to_string());
+            (Some(bytes), dump)
+        }
+        Err(why) => (None, Err(why)),
+    }
+}
+
+pub(crate) fn environment(prepared: &Prepared) -> Environment {
+    Environment {
+        lab_version: env!("CARGO_PKG_VERSION"),
+        server_version: prepared.live.version.clone(),
+        server_instance: prepared.live.instance.clone(),
+        staleness_ms: prepared.live.staleness_ms,
+        cpu: environment::cpu_model(),
+        cores: environment::cores(),
+        kernel: environment::kernel(),
+        open_files_limit: environment::open_files_limit(),
+        target: prepared.target.authority.clone(),
+    }
+}

@@ -1,0 +1,5 @@
+//! The lab against a mock server that keeps the contract, or breaks one promise of it on purpose.
+
+mod lab_run;
+mod mock;
+mod planted_bugs;

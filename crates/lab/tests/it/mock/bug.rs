@@ -1,0 +1,80 @@
+//! The planted bugs: each breaks one promise, and the checker meant for it must say so.
+
+/// `meant` lists the checks that must fail, and no other may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    None,
+    /// Now and then two accounts share one position.
+    DuplicatePosition,
+    /// Now and then the later of two joins stands first.
+    SwappedOrder,
+    /// Joining again is answered with a place at the end.
+    PositionResetOnRejoin,
+    /// One fan's polls show a position one too high.
+    StatusShowsOtherPosition,
+    /// Joining again silently makes a second place.
+    RejoinMakesSecondPlace,
+    /// A join is acknowledged and not kept.
+    LostAcknowledgedJoin,
+    /// A place in the export that nobody joined for.
+    GhostEntry,
+    /// Who came last is let in first.
+    LastInFirstOut,
+    /// People are called twice as fast as the rate allows, honestly logged.
+    DoubleRateDrip,
+    /// The same, with a log that denies it.
+    DoubleRateDripHidden,
+    /// One fan's people ahead rise.
+    PeopleAheadRise,
+    /// One seat is sold to two people.
+    OversellByOne,
+    /// An acknowledged order is not in the export.
+    LostSale,
+    /// Two live holds share a seat.
+    SharedHold,
+    /// A hold is given to anybody with a session.
+    AdmissionNotChecked,
+    /// The cap lets one seat too many through.
+    CapOffByOne,
+    /// The same checkout key makes another answer.
+    ForgottenKey,
+    /// Captured money is not the price of the tickets.
+    MoneyMismatch,
+    /// A ticket belongs to somebody who did not buy it.
+    ChangedOwner,
+    /// A ticket can be handed on.
+    TransferAllowed,
+    /// The waiting room's counts do not add up.
+    Miscounted,
+    /// Not a bug of promises but a server that says no to everybody.
+    RefusesEverything,
+}
+
+impl Bug {
+    pub fn meant(self) -> &'static [&'static str] {
+        match self {
+            Bug::None | Bug::RefusesEverything => &[],
+            Bug::DuplicatePosition => &["Q2"],
+            Bug::SwappedOrder => &["Q1"],
+            // A re-join that shows another position breaks both promises at once.
+            Bug::PositionResetOnRejoin => &["Q3", "Q6"],
+            Bug::StatusShowsOtherPosition => &["Q3"],
+            Bug::RejoinMakesSecondPlace => &["Q6"],
+            Bug::LostAcknowledgedJoin => &["Q4"],
+            Bug::GhostEntry => &["Q5"],
+            Bug::LastInFirstOut => &["Q7"],
+            Bug::DoubleRateDrip | Bug::DoubleRateDripHidden => &["Q8"],
+            Bug::PeopleAheadRise => &["Q9"],
+            // Whoever bought the seat first holds it for good: the second hold is the first violation.
+            Bug::OversellByOne => &["S1", "S3"],
+            Bug::LostSale => &["S2"],
+            Bug::SharedHold => &["S3"],
+            Bug::AdmissionNotChecked => &["S4"],
+            Bug::CapOffByOne => &["S5"],
+            Bug::ForgottenKey => &["S6"],
+            Bug::MoneyMismatch => &["S7"],
+            Bug::ChangedOwner | Bug::TransferAllowed => &["S8"],
+            Bug::Miscounted => &["W1"],
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! The mock's sale, in memory and correct by default: queue, drip, seats, holds, orders. Bugs are asked for by name.
+
+use std::collections::{HashMap, HashSet};
+
+use super::bug::Bug;
+
+/// The mock counts people called this recently as on their way in.
+const CLAIM_WINDOW_MS: i64 = 2_000;
+const CREDIT_MS: i64 = 2_000;
+
+pub struct Entry {
+    pub position: u64,
+    pub user: String,
+    pub joined_at: i64,
+    pub called_at: Option<i64>,
+    pub claimed_at: Option<i64>,
+    pub ended_at: Option<i64>,
+    pub polls: u64,
+}
+
+pub struct Call {
+    pub through: u64,
+    pub at: i64,
+    pub called: u64,
+    pub bound_by: &'static str,
+}
+
+pub struct Hold {
+    pub id: String,
+    pub user: String,
+    pub claim: Option<String>,
+    pub seats: Vec<usize>,
+    pub placed_at: i64,
+    pub ended_at: Option<i64>,
+    pub state: &'static str,
+}
+
+pub struct Ticket {
+    pub id: String,
+    pub seat: usize,
+}
+
+pub struct Order {
+    pub id: String,
+    pub user: String,
+    pub hold: String,
+    pub claim: String,
+    pub tickets: Vec<Ticket>,
+    pub at: i64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Seat {
+    Free,
+    Held,
+    Sold,
+}
+
+/// A refusal: status and code.
+pub type No = (u16, &'static str);
+
+pub struct Sale {
+    pub bug: Bug,
+    pub id: String,
+    pub opens_at: i64,
+    pub per_minute: i64,
+    pub max_tickets: usize,
+    pub hold_ttl_sec: i64,
+    pub price: i64,
+    pub entries: Vec<Entry>,
+    /// First entry of each account.
+    pub place_of: HashMap<String, usize>,
+    pub last_position: u64,
+    pub through: u64,
+    pub calls: Vec<Call>,
+    pub seats: Vec<Seat>,
+    pub holds: Vec<Hold>,
+    pub orders: Vec<Order>,
+    pub answers: HashMap<(String, String), String>,
+    pub lost: HashMap<String, u64>,
+    swap_gap: Option<u64>,
+    joins: u64,
+    credit: i64,
+    last_tick: i64,
+    planted: HashSet<&'static str>,
+}
+
+pub const PEOPLE_CREDIT: i64 = 60_000;
+
+impl Sale {
+    pub fn new(bug: Bug, id: String, seats: usize, per_minute: i64, opens_at: i64) -> Self {
+        Sale {
+            bug,
+            id,
+            opens_at,
+            per_minute,
+            max_tickets: 4,
+            hold_ttl_sec: 30,
+            price: 5_000,
+            entries: vec![],
+            place_of: HashMap::new(),
+            last_position: 0,
+            through: 0,
+            calls: vec![],
+            seats: vec![Seat::Free; seats],
+            holds: vec![],
+            orders: vec![],
+            answers: HashMap::new(),
+            lost: HashMap::new(),
+            swap_gap: None,
+            joins: 0,
+            credit: 0,
+            last_tick: opens_at,
+            planted: HashSet::new(),
+        }
+    }
+
+    /// True the first time it is asked for by this name.
+    fn once(&mut self, what: &'static str) -> bool {
+        self.planted.insert(what)
+    }
+
+    /// Position and whether it is new.
+    pub fn join(&mut self, user: &str, now: i64) -> Result<(u64, bool), No> {
+        if self.bug == Bug::RefusesEverything || now < self.opens_at {
+            return Err((403, "sale_closed"));
+        }
+        if let Some(position) = self.lost.get(user) {
+            return Ok((*position, false));
+        }
+        if let Some(place) = self.place_of.get(user).copied() {
+            let position = self.entries[place].position;
+            if self.bug == Bug::RejoinMakesSecondPlace {
+                self.add(user, self.last_position + 1, now);
+            }
+            return Ok(if self.bug == Bug::PositionResetOnRejoin {
+                (self.last_position + 1, false)
+            } else {
+                (position, false)
+            });
+        }
+        self.joins += 1;
+        let position = self.next_position();
+        if self.bug == Bug::LostAcknowledgedJoin && self.joins == 20 {
+            self.lost.insert(user.into(), position);
+            return Ok((position, true));
+        }
+        self.place_of.insert(user.into(), self.entries.len());
+        self.add(user, position, now);
+        if self.bug == Bug::GhostEntry && self.joins == 20 {
+            self.add("somebody-else", self.last_position + 1, now);
+        }
+        Ok((position, true))
+    }
+
+    fn next_position(&mut self) -> u64 {
+        if let Some(gap) = self.swap_gap.take() {
+            return gap;
+        }
+        match self.bug {
+            Bug::DuplicatePosition if self.joins % 10 == 0 => self.last_position,
+            Bug::SwappedOrder if self.joins % 10 == 5 => {
+                self.swap_gap = Some(self.last_position + 1);
+                self.last_position + 2
+            }
+            _ => self.last_position + 1,
+        }
+    }
+
+    fn add(&mut self, user: &str, position: u64, now: i64) {
+        self.last_position = self.last_position.max(position);
+        let user = user.to_owned();
+        let entry =
+            Entry { position, user, joined_at: now, called_at: None, claimed_at: None, ended_at: None, polls: 0 };
+        self.entries.push(entry);
+    }
+
+    pub fn tick(&mut self, now: i64) {
+        let elapsed = (now - self.last_tick).clamp(0, CREDIT_MS);
+        self.last_tick = self.last_tick.max(now);
+        let doubled = matches!(self.bug, Bug::DoubleRateDrip | Bug::DoubleRateDripHidden);
+        let rate = if doubled { self.per_minute * 2 } else { self.per_minute };
+        let most = (rate * CREDIT_MS).max(PEOPLE_CREDIT);
+        self.credit = (self.credit + elapsed * rate).min(most);
+        let bounds = [
+            ((self.credit / PEOPLE_CREDIT).unsigned_abs(), "rate"),
+            (self.last_position - self.through, "line"),
+            (self.room(now), "stock"),
+        ];
+        let (called, bound_by) = bounds.into_iter().min_by_key(|(people, _)| *people).expect("three bounds");
+        if called == 0 && self.calls.last().is_some_and(|last| last.bound_by == bound_by) {
+            return;
+        }
+        self.credit -= i64::try_from(called).expect("few") * PEOPLE_CREDIT;
+        self.through += called;
+        self.call(called, now);
+        self.calls.push(Call { through: self.through, at: now, called, bound_by });
+    }
+
+    fn call(&mut self, called: u64, now: i64) {
+        let lifo = self.bug == Bug::LastInFirstOut;
+        for _ in 0..if lifo { called } else { 0 } {
+            if let Some(last) = self.entries.iter_mut().rev().find(|entry| entry.called_at.is_none()) {
+                last.called_at = Some(now);
+            }
+        }
+        let through = self.through;
+        for entry in self.entries.iter_mut().filter(|entry| !lifo && entry.position <= through) {
+            entry.called_at.get_or_insert(now);
+        }
+    }
+
+    fn room(&self, now: i64) -> u64 {
+        let coming = self.entries.iter().filter(|entry| match (entry.claimed_at, entry.called_at) {
+            (Some(_), _) => entry.ended_at.is_none() && self.live_hold(&entry.user).is_none(),
+            (None, Some(called)) => now - called < CLAIM_WINDOW_MS,
+            _ => false,
+        });
+        (self.free().len() as u64).saturating_sub(coming.count() as u64)
+    }
+
+    pub fn free(&self) -> Vec<usize> {
+        (0..self.seats.len()).filter(|seat| self.seats[*seat] == Seat::Free).collect()
+    }
+
+    pub fn live_hold(&self, user: &str) -> Option<&Hold> {
+        self.holds.iter().find(|hold| hold.user == user && hold.state == "live")
+    }
+
+    pub fn sold_out(&self) -> bool {
+        self.seats.iter().all(|seat| *seat == Seat::Sold)
+    }
+
+    /// The entry of a poll, claimed if it has been called.
+    pub fn poll(&mut self, user: &str, now: i64) -> Result<&Entry, No> {
+        let place = *self.place_of.get(user).ok_or((404, "not_in_queue"))?;
+        let entry = &mut self.entries[place];
+        entry.polls += 1;
+        if entry.called_at.is_none() && entry.position <= self.through && self.bug != Bug::LastInFirstOut {
+            entry.called_at = Some(now);
+        }
+        if entry.called_at.is_some() && entry.ended_at.is_none() {
+            entry.claimed_at.get_or_insert(now);
+        }
+        Ok(&self.entries[place])
+    }
+
+    /// `admitted`: the request carried this account's admission.
+    pub fn hold(&mut self, user: &str, admitted: bool, quantity: usize, now: i64) -> Result<usize, No> {
+        if !admitted && self.bug != Bug::AdmissionNotChecked {
+            return Err((403, "admission_required"));
+        }
+        if self.orders.iter().any(|order| order.user == user) {
+            return Err((403, "admission_used"));
+        }
+        if self.live_hold(user).is_some() {
+            return Err((409, "active_hold_exists"));
+        }
+        let cap = self.max_tickets + usize::from(self.bug == Bug::CapOffByOne);
+        if quantity > cap {
+            return Err((403, "cap_exceeded"));
+        }
+        let mut seats = self.free();
+        if seats.len() < quantity {
+            return Err((409, "unavailable"));
+        }
+        seats.truncate(quantity);
+        self.plant_in_hold(&mut seats);
+        for seat in &seats {
+            if self.seats[*seat] == Seat::Free {
+                self.seats[*seat] = Seat::Held;
+            }
+        }
+        let id = format!("hold-{}", self.holds.len());
+        let claim = admitted.then(|| format!("claim-{user}"));
+        self.holds.push(Hold { id, user: user.into(), claim, seats, placed_at: now, ended_at: None, state: "live" });
+        Ok(self.holds.len() - 1)
+    }
+
+    fn plant_in_hold(&mut self, seats: &mut [usize]) {
+        let wanted = match self.bug {
+            Bug::OversellByOne => Seat::Sold,
+            Bug::SharedHold => Seat::Held,
+            _ => return,
+        };
+        if let Some(taken) = self.seats.iter().position(|seat| *seat == wanted)
+            && self.once("seat")
+        {
+            seats[0] = taken;
+        }
+    }
+
+    pub fn release(&mut self, user: &str, id: &str, now: i64) -> Result<(), No> {
+        let hold =
+            self.holds.iter().position(|hold| hold.id == id && hold.user == user).ok_or((404, "hold_not_found"))?;
+        self.end_hold(hold, "released", now);
+        Ok(())
+    }
+
+    fn end_hold(&mut self, hold: usize, state: &'static str, now: i64) {
+        let hold = &mut self.holds[hold];
+        (hold.state, hold.ended_at) = (state, Some(now));
+        for seat in &hold.seats {
+            if self.seats[*seat] == Seat::Held {
+                self.seats[*seat] = Seat::Free;
+            }
+        }
+    }
+
+    pub fn checkout(&mut self, user: &str, hold_id: &str, now: i64) -> Result<usize, No> {
+        let hold = self
+            .holds
+            .iter()
+            .position(|hold| hold.id == hold_id && hold.user == user)
+            .ok_or((404, "hold_not_found"))?;
+        match self.holds[hold].state {
+            "live" => {}
+            "sold" => return Err((409, "hold_used")),
+            _ => return Err((410, "hold_expired")),
+        }
+        let seats = self.holds[hold].seats.clone();
+        for seat in &seats {
+            if self.seats[*seat] == Seat::Sold && self.bug == Bug::SharedHold {
+                self.end_hold(hold, "expired", now);
+                return Err((410, "hold_expired"));
+            }
+            self.seats[*seat] = Seat::Sold;
+        }
+        (self.holds[hold].state, self.holds[hold].ended_at) = ("sold", Some(now));
+        let number = self.orders.len();
+        let tickets = seats.iter().map(|seat| Ticket { id: format!("ticket-{number}-{seat}"), seat: *seat }).collect();
+        let (hold, claim) = (hold_id.into(), format!("claim-{user}"));
+        self.orders.push(Order { id: format!("order-{number}"), user: user.into(), hold, claim, tickets, at: now });
+        if let Some(place) = self.place_of.get(user) {
+            self.entries[*place].ended_at = Some(now);
+        }
+        Ok(number)
+    }
+}

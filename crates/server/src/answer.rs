@@ -1,0 +1,68 @@
+//! The outermost layer: counts the request, writes the body of every "no", and sets the headers that all answers have.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Numbers the requests of one life of a node.
+static REQUESTS: AtomicU64 = AtomicU64::new(1);
+
+pub async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let started = app.clock.monotonic();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        response = write_problem(&app, route.as_ref(), response);
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    let took = app.clock.monotonic().saturating_sub(started);
+    app.metrics.answered(route.as_ref().map_or("none", MatchedPath::as_str), status, took);
+    response
+}
+
+/// Also turns the framework's own refusals into problems.
+fn write_problem(app: &App, route: Option<&MatchedPath>, response: Response) -> Response {
+    let status = response.status();
+    let (mut parts, _) = response.into_parts();
+    let problem = parts.extensions.remove::<Problem>().unwrap_or_else(|| match status {
+        StatusCode::NOT_FOUND => Problem::no_such_page(),
+        StatusCode::METHOD_NOT_ALLOWED => Problem::method(),
+        _ if status.is_client_error() => Problem::new(status, "bad_request", "This request cannot be understood."),
+        _ => Problem::internal(),
+    });
+    let number = REQUESTS.fetch_add(1, Ordering::Relaxed);
+    let request_id = format!("{:08x}-{number:x}", app.instance.as_u128() as u32);
+    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+        tracing::error!(request_id, route = route.map(MatchedPath::as_str), code = problem.code, "a request failed");
+    }
+    let mut body = json!({
+        "type": format!("https://traffic.example/problems/{}", problem.code),
+        "title": problem.status.canonical_reason().unwrap_or("Error"),
+        "status": problem.status.as_u16(),
+        "detail": problem.detail,
+        "message": problem.detail,
+        "code": problem.code,
+        "request_id": request_id,
+    });
+    if let Some(field) = &problem.field {
+        body["field"] = json!(field);
+    }
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(sec) = problem.retry_after_sec {
+        parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(sec.max(1)));
+    }
+    Response::from_parts(parts, Body::from(body.to_string()))
+}

@@ -1,0 +1,158 @@
+//! Everything a request may need, in one place, and how a node starts.
+
+use std::sync::Arc;
+
+use domain::{Clock, Refusal, SaleId, Timestamp};
+use store::payment::{Provider, Simulated};
+use store::{Failure, Store, load};
+use uuid::Uuid;
+
+use crate::admission::Admissions;
+use crate::config::{Config, Secret};
+use crate::keys::Keys;
+use crate::limits::Limits;
+use crate::listener::ConnectionCounts;
+use crate::metrics::Metrics;
+use crate::passwords::Passwords;
+use crate::problem::Problem;
+use crate::session::SessionCookie;
+use crate::waiting_room::{Room, Rooms};
+
+/// A sale that ended longer ago than this is answered from the store.
+const KEPT_AFTER_END_SEC: i64 = 86_400;
+/// How far back the pace of a line is read at a start.
+const PACE_SEC: i64 = 60;
+
+/// Where ids come from.
+pub trait Ids: Send + Sync + 'static {
+    /// A new id, time-ordered (UUID v7).
+    fn next(&self) -> Uuid;
+    /// 32 unguessable bytes.
+    fn secret(&self) -> [u8; 32];
+}
+
+pub type Shared = Arc<App>;
+
+pub struct App {
+    pub config: Config,
+    pub store: Store,
+    pub rooms: Arc<Rooms>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub keys: Arc<Keys>,
+    pub admissions: Admissions,
+    pub cookie: SessionCookie,
+    pub limits: Limits,
+    pub passwords: Passwords,
+    pub payments: Arc<dyn Provider>,
+    pub metrics: Metrics,
+    pub connections: Arc<ConnectionCounts>,
+    /// This life of this node.
+    pub instance: Uuid,
+    pub started_at: Timestamp,
+    /// The worker's epoch.
+    pub epoch: i64,
+}
+
+/// What only `main` and tests can make.
+pub struct Outside {
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub cores: usize,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Open(#[from] store::OpenError),
+    #[error("the store cannot be read")]
+    Store(#[from] Failure),
+    #[error("the password threads cannot be started")]
+    Threads(#[from] std::io::Error),
+}
+
+impl App {
+    /// Opens the store, migrates it, loads the read model, takes the lease.
+    pub async fn start(config: Config, outside: Outside) -> Result<Shared, StartError> {
+        let Outside { clock, ids, cores } = outside;
+        let rooms = Arc::new(Rooms::default());
+        let store = Store::open(store::Options {
+            url: config.database_url.to_string(),
+            clock: Arc::clone(&clock),
+            observer: Arc::clone(&rooms) as Arc<dyn store::Observer>,
+            readers: config.db_max_conns as usize,
+        })?;
+        fill(&store, &rooms, clock.wall()).await?;
+        let instance = ids.next();
+        let epoch = store.run(store::admissions::TakeLease { holder: instance }).await?;
+        let secret = match &config.jwt_secret {
+            Some(secret) => secret.clone(),
+            None => kept_secret(&store, ids.as_ref()).await?,
+        };
+        let keys = Arc::new(Keys::derive(&secret, config.jwt_secret_previous.as_ref()));
+        Ok(Arc::new(Self {
+            admissions: Admissions::new(Arc::clone(&keys)),
+            cookie: SessionCookie { secure: !config.is_development() },
+            limits: Limits::default(),
+            passwords: Passwords::start(cores)?,
+            payments: Arc::new(Simulated { latency: std::time::Duration::ZERO }),
+            metrics: Metrics::default(),
+            connections: Arc::default(),
+            started_at: clock.wall(),
+            config,
+            store,
+            rooms,
+            clock,
+            ids,
+            keys,
+            instance,
+            epoch,
+        }))
+    }
+
+    /// The room of a sale by the id in a path. What is no id names no sale.
+    pub fn room(&self, id: &str) -> Result<Arc<Room>, Problem> {
+        let sale: Option<SaleId> = id.parse().ok();
+        sale.and_then(|sale| self.rooms.get(sale)).ok_or_else(|| Refusal::SaleNotFound.into())
+    }
+
+    /// Runs a write in a task of its own: a client that hangs up does not cancel half of it.
+    pub async fn detached<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        tokio::spawn(work).await.unwrap_or_else(|panic| {
+            tracing::error!(%panic, "a write's task died");
+            Err(Problem::outcome_unknown())
+        })
+    }
+}
+
+/// Development without a secret: one is made once and kept with the data.
+async fn kept_secret(store: &Store, ids: &dyn Ids) -> Result<Secret, Failure> {
+    let fresh: String = ids.secret().iter().map(|byte| format!("{byte:02x}")).collect();
+    let kept = store.run(store::keys::KeepSecret { name: "jwt_secret", fresh: fresh.into_bytes() }).await?;
+    Ok(Secret::new(String::from_utf8_lossy(&kept).into_owned()))
+}
+
+/// The read model of every sale that is not long over. Nothing is written meanwhile: no request is served yet.
+async fn fill(store: &Store, rooms: &Rooms, wall: Timestamp) -> Result<(), Failure> {
+    let ended_after = wall.plus_sec(-KEPT_AFTER_END_SEC);
+    for (sale, seating) in store.read(load::LiveSales { ended_after }).await? {
+        let room = rooms.open(&sale, &seating);
+        let shop = store.read(load::Shop { sale: sale.id, calls_after: wall.plus_sec(-PACE_SEC) }).await?;
+        room.restore(&shop);
+        let mut after = 0;
+        loop {
+            let places = store.read(load::Line { sale: sale.id, after }).await?;
+            let Some(last) = places.last() else { break };
+            after = last.entry.position;
+            places.iter().for_each(|place| room.restore_place(place));
+        }
+        for (account, claim) in shop.claims {
+            room.let_in(account, claim);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! What the server is told at its start, parsed into a [`Config`] that cannot be wrong.
+//! Flag over environment over config file over `traffic.default.toml`.
+
+mod cidr;
+mod secret;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+pub use cidr::Cidr;
+pub use secret::Secret;
+use settings::Merged;
+pub use settings::{Origin, Settings, Text};
+
+/// The key that every reader of the documentation knows; allowed only where nobody else can connect.
+pub const DEV_ADMIN_KEY: &str = "dev-admin-key";
+/// The output of the hash that keys are derived with; shorter would be the weakest link.
+const JWT_SECRET_BYTES_MIN: usize = 32;
+/// 16 random characters of base64 are 96 bits: beyond guessing over a network.
+const API_KEY_BYTES_MIN: usize = 16;
+const DEV_PORT: u16 = 8080;
+const HOW_TO_MAKE_ONE: &str = "make one with `openssl rand -hex 32`";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Env {
+    Production,
+    Development,
+}
+
+/// Where the data lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    Sqlite(PathBuf),
+}
+
+/// The caps of load runs started over HTTP; over one is a refusal that names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadtestCaps {
+    pub max_vus: u32,
+    pub max_queue: u32,
+    pub max_concurrent: u32,
+    pub max_steady_sec: u32,
+    pub default_vus: u32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub env: Env,
+    pub http_addrs: Vec<SocketAddr>,
+    pub database_url: DatabaseUrl,
+    /// Always there outside development; inside, the store makes one once and keeps it.
+    pub jwt_secret: Option<Secret>,
+    pub jwt_secret_previous: Option<Secret>,
+    pub ticket_key_file: Option<PathBuf>,
+    pub admin_api_key: Secret,
+    pub demo_api_key: Option<Secret>,
+    pub runner_key: Option<Secret>,
+    pub session_ttl: Duration,
+    /// For new sales that do not say otherwise.
+    pub hold_ttl: Duration,
+    pub db_max_conns: u32,
+    pub trusted_proxies: Vec<Cidr>,
+    pub lab: bool,
+    pub loadtest: LoadtestCaps,
+}
+
+impl Config {
+    /// Reads all layers and tells everything that is wrong at once.
+    /// `file` is the path and text of the config file; `env` looks a variable up.
+    pub fn load(
+        flags: &Settings,
+        env: &dyn Fn(&str) -> Option<String>,
+        file: Option<(&Path, &str)>,
+    ) -> Result<Self, ConfigError> {
+        let mut read = Reader { merged: Merged::new(flags, env, file)?, wrong: Vec::new() };
+        let config = read.config();
+        if read.wrong.is_empty() { Ok(config) } else { Err(ConfigError::new(read.wrong)) }
+    }
+
+    pub fn is_development(&self) -> bool {
+        self.env == Env::Development
+    }
+}
+
+/// One line for each wrong setting: its name, what is wrong, where it was written.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    pub lines: Vec<String>,
+}
+
+impl ConfigError {
+    fn new(lines: impl IntoIterator<Item = String>) -> Self {
+        Self { lines: lines.into_iter().collect() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines.join("\n"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Takes values out of the merged layers; a wrong one leaves a line and a stand-in, so that all are found.
+struct Reader {
+    merged: Merged,
+    wrong: Vec<String>,
+}
+
+impl Reader {
+    fn config(&mut self) -> Config {
+        let env = self.parsed("env", parse_env).unwrap_or(Env::Production);
+        let lab = self.parsed("lab", |text| parse_switch(text, env)).unwrap_or(false);
+        let config = Config {
+            env,
+            http_addrs: self.http_addrs(env),
+            database_url: self
+                .parsed("database_url", parse_database_url)
+                .unwrap_or_else(|| DatabaseUrl::Sqlite(PathBuf::new())),
+            jwt_secret: self.secret("jwt_secret"),
+            jwt_secret_previous: self.secret("jwt_secret_previous"),
+            ticket_key_file: self.text("ticket_key_file").map(PathBuf::from),
+            admin_api_key: self.admin_api_key(env),
+            demo_api_key: self.secret("demo_api_key"),
+            runner_key: self.secret("runner_key"),
+            session_ttl: Duration::from_secs(u64::from(self.number("session_ttl_days", 1..=365)) * 86_400),
+            hold_ttl: Duration::from_secs(u64::from(self.number("hold_ttl_minutes", 1..=60)) * 60),
+            db_max_conns: self.number("db_max_conns", 1..=1000),
+            trusted_proxies: self.parsed("trusted_proxies", parse_list).unwrap_or_default(),
+            lab,
+            loadtest: self.loadtest(),
+        };
+        self.refuse_redis();
+        match env {
+            Env::Production => self.refuse_weak_secrets(&config),
+            Env::Development => self.refuse_known_key_in_the_open(&config),
+        }
+        config
+    }
+
+    fn loadtest(&mut self) -> LoadtestCaps {
+        let caps = LoadtestCaps {
+            max_vus: self.number("loadtest_max_vus", 1..=1_000_000),
+            max_queue: self.number("loadtest_max_queue", 0..=100),
+            max_concurrent: self.number("loadtest_max_concurrent", 1..=16),
+            max_steady_sec: self.number("loadtest_max_steady_sec", 1..=86_400),
+            default_vus: self.number("loadtest_default_vus", 1..=1_000_000),
+        };
+        if caps.default_vus > caps.max_vus {
+            self.refuse("loadtest_default_vus", "is over loadtest_max_vus");
+        }
+        caps
+    }
+
+    fn http_addrs(&mut self, env: Env) -> Vec<SocketAddr> {
+        let by_default = matches!(self.merged.get("http_addr"), Some((_, Origin::Default)));
+        if by_default && env == Env::Development {
+            return [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
+                .map(|address| SocketAddr::new(address, DEV_PORT))
+                .to_vec();
+        }
+        let addrs = self.parsed("http_addr", parse_list::<HttpAddr>).unwrap_or_default();
+        addrs.into_iter().map(|HttpAddr(addr)| addr).collect()
+    }
+
+    fn admin_api_key(&mut self, env: Env) -> Secret {
+        match (self.secret("admin_api_key"), env) {
+            (Some(key), _) => key,
+            (None, Env::Development) => Secret::new(DEV_ADMIN_KEY),
+            (None, Env::Production) => {
+                self.refuse("admin_api_key", &format!("is missing: {HOW_TO_MAKE_ONE}"));
+                Secret::new("")
+            }
+        }
+    }
+
+    fn refuse_redis(&mut self) {
+        if self.merged.get("redis_url").is_some() {
+            self.refuse("redis_url", "is set, but Redis is not in this version: leave it out");
+        }
+    }
+
+    fn refuse_weak_secrets(&mut self, config: &Config) {
+        if config.jwt_secret.is_none() {
+            self.refuse("jwt_secret", &format!("is missing: {HOW_TO_MAKE_ONE}, or try Traffic out with `serve --dev`"));
+        }
+        if config.lab && config.demo_api_key.is_none() {
+            self.refuse("demo_api_key", &format!("is missing where the lab is on: {HOW_TO_MAKE_ONE}"));
+        }
+        let secrets = [
+            ("jwt_secret", &config.jwt_secret, JWT_SECRET_BYTES_MIN),
+            ("jwt_secret_previous", &config.jwt_secret_previous, JWT_SECRET_BYTES_MIN),
+            ("admin_api_key", &Some(config.admin_api_key.clone()), API_KEY_BYTES_MIN),
+            ("demo_api_key", &config.demo_api_key, API_KEY_BYTES_MIN),
+            ("runner_key", &config.runner_key, API_KEY_BYTES_MIN),
+        ];
+        for (key, secret, bytes_min) in secrets {
+            let Some(secret) = secret.as_ref().filter(|secret| secret.len_bytes() > 0) else { continue };
+            if secret.matches(DEV_ADMIN_KEY) {
+                self.refuse(key, &format!("is the key for development: {HOW_TO_MAKE_ONE}"));
+            } else if secret.len_bytes() < bytes_min {
+                self.refuse(key, &format!("is shorter than {bytes_min} bytes: {HOW_TO_MAKE_ONE}"));
+            } else if secret.looks_made_up() {
+                self.refuse(key, &format!("repeats a few characters: {HOW_TO_MAKE_ONE}"));
+            }
+        }
+    }
+
+    fn refuse_known_key_in_the_open(&mut self, config: &Config) {
+        let open = config.http_addrs.iter().find(|addr| !addr.ip().to_canonical().is_loopback());
+        if let (Some(addr), true) = (open, config.admin_api_key.matches(DEV_ADMIN_KEY)) {
+            let why = format!("opens {addr} to others while admin_api_key is {DEV_ADMIN_KEY}: set ADMIN_API_KEY");
+            self.refuse("http_addr", &why);
+        }
+    }
+
+    fn text(&self, key: &str) -> Option<&str> {
+        self.merged.get(key).map(|(text, _)| text)
+    }
+
+    fn secret(&self, key: &str) -> Option<Secret> {
+        self.text(key).map(Secret::new)
+    }
+
+    fn number(&mut self, key: &str, allowed: RangeInclusive<u32>) -> u32 {
+        let parse = |text: &str| {
+            let number = text.parse().ok().filter(|number| allowed.contains(number));
+            number
+                .ok_or_else(|| format!("is `{text}`, not a whole number from {} to {}", allowed.start(), allowed.end()))
+        };
+        self.parsed(key, parse).unwrap_or(1)
+    }
+
+    fn parsed<T>(&mut self, key: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        match parse(self.text(key)?) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.refuse(key, &why);
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, key: &str, why: &str) {
+        let origin =
+            self.merged.get(key).map_or_else(|| "not set anywhere".to_owned(), |(_, origin)| origin.to_string());
+        self.wrong.push(format!("{key} {why} ({origin})"));
+    }
+}
+
+fn parse_env(text: &str) -> Result<Env, String> {
+    match text {
+        "production" => Ok(Env::Production),
+        "development" => Ok(Env::Development),
+        _ => Err(format!("is `{text}`, not production or development")),
+    }
+}
+
+fn parse_switch(text: &str, env: Env) -> Result<bool, String> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        "auto" => Ok(env == Env::Development),
+        _ => Err(format!("is `{text}`, not on, off or auto")),
+    }
+}
+
+/// The text is not repeated in the error: a database URL may hold a password.
+fn parse_database_url(text: &str) -> Result<DatabaseUrl, String> {
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        return Err("names PostgreSQL, which is not in this version: use sqlite://PATH".to_owned());
+    }
+    match text.strip_prefix("sqlite://") {
+        Some(path) if !path.is_empty() => Ok(DatabaseUrl::Sqlite(PathBuf::from(path))),
+        _ => Err("is not of the form sqlite://PATH, such as sqlite://data/traffic.db".to_owned()),
+    }
+}
+
+fn parse_list<T: FromStr<Err = String>>(text: &str) -> Result<Vec<T>, String> {
+    text.split(',').map(|part| part.trim().parse::<T>().map_err(|why| format!("is wrong: {why}"))).collect()
+}
+
+struct HttpAddr(SocketAddr);
+
+/// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `:8080` for all addresses, IPv4 and IPv6.
+impl FromStr for HttpAddr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let whole = match text.strip_prefix("localhost:") {
+            Some(port) => format!("127.0.0.1:{port}"),
+            None if text.starts_with(':') => format!("[::]{text}"),
+            None => text.to_owned(),
+        };
+        let addr = whole.parse().map_err(|_| format!("`{text}` is not an address like :8080 or 127.0.0.1:8080"))?;
+        Ok(Self(addr))
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+        }
+    }
+}

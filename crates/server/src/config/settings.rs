@@ -1,0 +1,234 @@
+//! The settings as written by people: text, from flags, environment, file or the built-in defaults.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::ConfigError;
+
+const DEFAULTS: &str = include_str!("../../../../traffic.default.toml");
+
+/// One layer of settings. A key that is not set, or set to nothing, is left to the next layer.
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Short for --env development: generated keys, a known admin key, loopback only, lab on
+    #[arg(long, conflicts_with = "env")]
+    #[serde(skip)]
+    pub dev: bool,
+    /// production or development [env: TRAFFIC_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<Text>,
+    /// Addresses to listen on, comma-separated; :8080 is all addresses [env: HTTP_ADDR]
+    #[arg(long, value_name = "ADDR")]
+    pub http_addr: Option<Text>,
+    /// sqlite://PATH [env: DATABASE_URL]
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<Text>,
+    /// Not in this version [env: REDIS_URL]
+    #[arg(long, value_name = "URL")]
+    pub redis_url: Option<Text>,
+    /// Root of the session and admission keys, 32 bytes or more [env: JWT_SECRET]
+    #[arg(long, value_name = "SECRET")]
+    pub jwt_secret: Option<Text>,
+    /// The secret before this one, accepted only [env: JWT_SECRET_PREVIOUS]
+    #[arg(long, value_name = "SECRET")]
+    pub jwt_secret_previous: Option<Text>,
+    /// File with the key that signs tickets [env: TICKET_KEY_FILE]
+    #[arg(long, value_name = "FILE")]
+    pub ticket_key_file: Option<Text>,
+    /// What organisers send as X-Admin-Key, 16 bytes or more [env: ADMIN_API_KEY]
+    #[arg(long, value_name = "KEY")]
+    pub admin_api_key: Option<Text>,
+    /// What the lab's pages send as X-Demo-Key [env: DEMO_API_KEY]
+    #[arg(long, value_name = "KEY")]
+    pub demo_api_key: Option<Text>,
+    /// What a load runner shows [env: RUNNER_KEY]
+    #[arg(long, value_name = "KEY")]
+    pub runner_key: Option<Text>,
+    /// Days a login lasts [env: SESSION_TTL_DAYS]
+    #[arg(long, value_name = "DAYS")]
+    pub session_ttl_days: Option<Text>,
+    /// Minutes a new sale keeps held seats [env: HOLD_TTL_MINUTES]
+    #[arg(long, value_name = "MINUTES")]
+    pub hold_ttl_minutes: Option<Text>,
+    /// Connections to the database [env: DB_MAX_CONNS]
+    #[arg(long, value_name = "N")]
+    pub db_max_conns: Option<Text>,
+    /// Address blocks whose X-Forwarded-For is believed, comma-separated [env: TRUSTED_PROXIES]
+    #[arg(long, value_name = "CIDRS")]
+    pub trusted_proxies: Option<Text>,
+    /// on, off or auto (on in development) [env: TRAFFIC_LAB]
+    #[arg(long, value_name = "ON")]
+    pub lab: Option<Text>,
+    /// Most virtual fans in one load run [env: LOADTEST_MAX_VUS]
+    #[arg(long, value_name = "N")]
+    pub loadtest_max_vus: Option<Text>,
+    /// Load runs that may wait [env: LOADTEST_MAX_QUEUE]
+    #[arg(long, value_name = "N")]
+    pub loadtest_max_queue: Option<Text>,
+    /// Load runs at the same time [env: LOADTEST_MAX_CONCURRENT]
+    #[arg(long, value_name = "N")]
+    pub loadtest_max_concurrent: Option<Text>,
+    /// Longest steady phase of a load run [env: LOADTEST_MAX_STEADY_SEC]
+    #[arg(long, value_name = "SEC")]
+    pub loadtest_max_steady_sec: Option<Text>,
+    /// Virtual fans where a run names no number [env: LOADTEST_DEFAULT_VUS]
+    #[arg(long, value_name = "N")]
+    pub loadtest_default_vus: Option<Text>,
+}
+
+/// A value as text: a file may write `16`, `"16"` or `true`. Not shown in Debug, since it may be a secret.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+pub struct Text(String);
+
+impl FromStr for Text {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(given)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a text, a whole number or true/false")]
+        enum Written {
+            Text(String),
+            Number(i64),
+            Switch(bool),
+        }
+        Ok(Self(match Written::deserialize(deserializer)? {
+            Written::Text(text) => text,
+            Written::Number(number) => number.to_string(),
+            Written::Switch(on) => if on { "on" } else { "off" }.to_owned(),
+        }))
+    }
+}
+
+/// Where a value was written, for error messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Flag(String),
+    Env(String),
+    File(PathBuf),
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => write!(f, "flag {name}"),
+            Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::File(path) => write!(f, "config file {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// The layers merged: for each key its text and where that came from.
+pub(super) struct Merged(BTreeMap<String, (String, Origin)>);
+
+impl Merged {
+    pub(super) fn new(
+        flags: &Settings,
+        env: &dyn Fn(&str) -> Option<String>,
+        file: Option<(&Path, &str)>,
+    ) -> Result<Self, ConfigError> {
+        let mut merged = layer(&parse(Path::new("traffic.default.toml"), DEFAULTS)?, |_| Origin::Default);
+        if let Some((path, text)) = file {
+            merged.extend(layer(&parse(path, text)?, |_| Origin::File(path.to_owned())));
+        }
+        merged.extend(keys().iter().filter_map(|key| {
+            let name = env_name(key);
+            let text = env(&name).filter(|text| !text.is_empty())?;
+            Some((key.clone(), (text, Origin::Env(name))))
+        }));
+        merged.extend(layer(flags, |key| Origin::Flag(format!("--{}", key.replace('_', "-")))));
+        if flags.dev {
+            merged.insert("env".to_owned(), ("development".to_owned(), Origin::Flag("--dev".to_owned())));
+        }
+        Ok(Self(merged))
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<(&str, &Origin)> {
+        self.0.get(key).map(|(text, origin)| (text.as_str(), origin))
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
+    // `message()` leaves out the quoted source line, which may hold a secret.
+    toml::from_str(text).map_err(|wrong: toml::de::Error| {
+        let line =
+            wrong.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
+        ConfigError::new([format!("config file {}, line {line}: {}", path.display(), wrong.message())])
+    })
+}
+
+fn layer(settings: &Settings, origin: impl Fn(&str) -> Origin) -> BTreeMap<String, (String, Origin)> {
+    fields(settings)
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value.as_str().filter(|text| !text.is_empty())?.to_owned())))
+        .map(|(key, text)| (key.clone(), (text, origin(&key))))
+        .collect()
+}
+
+/// The names of all settings, as a file writes them.
+pub(super) fn keys() -> Vec<String> {
+    fields(&Settings::default()).keys().cloned().collect()
+}
+
+fn fields(settings: &Settings) -> serde_json::Map<String, serde_json::Value> {
+    match serde_json::to_value(settings) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        _ => unreachable!("a struct of optional texts is a JSON object"),
+    }
+}
+
+fn env_name(key: &str) -> String {
+    match key {
+        // Two names too general to stand alone in an environment.
+        "env" | "lab" => format!("TRAFFIC_{}", key.to_uppercase()),
+        _ => key.to_uppercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_in_the_default_file_and_nothing_else() {
+        let mut written: Vec<String> = toml::from_str::<toml::Table>(DEFAULTS).unwrap().keys().cloned().collect();
+        written.sort();
+        assert_eq!(written, keys());
+    }
+
+    #[test]
+    fn every_setting_in_the_default_file_has_a_comment() {
+        for line in DEFAULTS.lines().filter(|line| line.contains(" = ")) {
+            assert!(line.contains(" # "), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_flags_say_which_environment_variable_they_stand_for() {
+        let command = Settings::augment_args(clap::Command::new("serve"));
+        for key in keys() {
+            let flag = command.get_arguments().find(|flag| flag.get_id().as_str() == key).unwrap();
+            let help = flag.get_help().unwrap().to_string();
+            assert!(help.contains(&format!("[env: {}]", env_name(&key))), "{key}: {help}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Precedence of the layers, and every refusal.
+
+use std::path::Path;
+
+use super::*;
+
+const STRONG: &str = "7b0f4d1c9e2a58630b7f4d1c9e2a5863";
+
+fn flags(set: impl FnOnce(&mut Settings)) -> Settings {
+    let mut settings = Settings::default();
+    set(&mut settings);
+    settings
+}
+
+fn text(value: &str) -> Option<Text> {
+    value.parse().ok()
+}
+
+fn load(flags: &Settings, env: &[(&str, &str)], file: &str) -> Result<Config, String> {
+    let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    Config::load(flags, &env, Some((Path::new("t.toml"), file))).map_err(|error| error.to_string())
+}
+
+fn development(env: &[(&str, &str)], file: &str) -> Result<Config, String> {
+    load(&flags(|flags| flags.dev = true), env, file)
+}
+
+fn production(env: &[(&str, &str)]) -> Result<Config, String> {
+    let strong = [("JWT_SECRET", STRONG), ("ADMIN_API_KEY", STRONG)];
+    load(&Settings::default(), &[env, &strong].concat(), "")
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_over_the_file_over_the_default() {
+    let with_flag = flags(|flags| {
+        flags.dev = true;
+        flags.db_max_conns = text("4");
+    });
+    let env = [("DB_MAX_CONNS", "3")];
+    assert_eq!(load(&with_flag, &env, "db_max_conns = 2").unwrap().db_max_conns, 4);
+    assert_eq!(development(&env, "db_max_conns = 2").unwrap().db_max_conns, 3);
+    assert_eq!(development(&[], "db_max_conns = \"2\"").unwrap().db_max_conns, 2);
+    assert_eq!(development(&[], "").unwrap().db_max_conns, 16);
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    assert_eq!(development(&[("DB_MAX_CONNS", ""), ("REDIS_URL", "")], "").unwrap().db_max_conns, 16);
+}
+
+#[test]
+fn development_needs_no_settings_and_stays_on_loopback() {
+    let config = development(&[], "").unwrap();
+    assert!(config.is_development() && config.lab && config.jwt_secret.is_none());
+    assert!(config.admin_api_key.matches(DEV_ADMIN_KEY));
+    assert_eq!(config.http_addrs.iter().map(ToString::to_string).collect::<Vec<_>>(), ["127.0.0.1:8080", "[::1]:8080"]);
+    assert_eq!(config.database_url.to_string(), "sqlite://data/traffic.db");
+    assert_eq!(config.session_ttl, Duration::from_secs(30 * 86_400));
+}
+
+#[test]
+fn production_listens_on_all_addresses_with_the_lab_off() {
+    let config = production(&[]).unwrap();
+    assert_eq!(config.env, Env::Production);
+    assert_eq!(config.http_addrs, ["[::]:8080".parse().unwrap()]);
+    assert!(!config.lab);
+}
+
+#[test]
+fn production_refuses_missing_secrets_all_at_once() {
+    let wrong = load(&Settings::default(), &[], "").unwrap_err();
+    assert!(wrong.contains("jwt_secret is missing: make one with"), "{wrong}");
+    assert!(wrong.contains("admin_api_key is missing: make one with"), "{wrong}");
+}
+
+#[test]
+fn production_refuses_default_short_and_made_up_secrets() {
+    let cases = [
+        ("ADMIN_API_KEY", DEV_ADMIN_KEY, "admin_api_key is the key for development"),
+        ("ADMIN_API_KEY", "fifteen-bytes-k", "admin_api_key is shorter than 16 bytes"),
+        ("ADMIN_API_KEY", "aaaaaaaaaaaaaaaaaaaaaaaa", "admin_api_key repeats"),
+        ("JWT_SECRET", &STRONG[1..], "jwt_secret is shorter than 32 bytes"),
+        ("JWT_SECRET_PREVIOUS", "short", "jwt_secret_previous is shorter than 32 bytes"),
+        ("DEMO_API_KEY", "short", "demo_api_key is shorter than 16 bytes"),
+        ("RUNNER_KEY", "short", "runner_key is shorter than 16 bytes"),
+        ("TRAFFIC_LAB", "on", "demo_api_key is missing where the lab is on"),
+    ];
+    for (name, value, expected) in cases {
+        let wrong = production(&[(name, value)]).unwrap_err();
+        assert!(wrong.contains(expected), "{name}: {wrong}");
+        assert!(name == "TRAFFIC_LAB" || wrong.contains(&format!("(environment variable {name})")), "{wrong}");
+        assert_eq!(wrong.lines().count(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn the_development_key_is_refused_on_an_address_others_can_reach() {
+    for address in [":8080", "0.0.0.0:8080", "127.0.0.1:1,192.0.2.1:1", "[::]:80"] {
+        let wrong = development(&[("HTTP_ADDR", address)], "").unwrap_err();
+        assert!(wrong.starts_with("http_addr opens ") && wrong.contains(DEV_ADMIN_KEY), "{wrong}");
+    }
+    assert!(development(&[("HTTP_ADDR", ":8080"), ("ADMIN_API_KEY", "my-own-key")], "").is_ok());
+    assert!(development(&[("HTTP_ADDR", "localhost:9, [::1]:9")], "").is_ok());
+}
+
+#[test]
+fn wrong_values_name_the_setting_and_where_it_was_written() {
+    let cases = [
+        ("env = \"staging\"", "env is `staging`, not production or development (config file t.toml)"),
+        ("http_addr = \"8080\"", "http_addr is wrong: `8080` is not an address like"),
+        ("database_url = \"postgres://db/x\"", "database_url names PostgreSQL, which is not in this version"),
+        ("database_url = \"traffic.db\"", "database_url is not of the form sqlite://PATH"),
+        ("redis_url = \"redis://r\"", "redis_url is set, but Redis is not in this version"),
+        ("session_ttl_days = 0", "session_ttl_days is `0`, not a whole number from 1 to 365"),
+        ("hold_ttl_minutes = 61", "hold_ttl_minutes is `61`, not a whole number from 1 to 60"),
+        ("db_max_conns = \"many\"", "db_max_conns is `many`, not a whole number"),
+        ("trusted_proxies = \"10.0.0.0/99\"", "trusted_proxies is wrong: `10.0.0.0/99`"),
+        ("lab = \"maybe\"", "lab is `maybe`, not on, off or auto"),
+        ("loadtest_default_vus = 20000", "loadtest_default_vus is over loadtest_max_vus"),
+        ("loadtest_max_steady_sec = -1", "loadtest_max_steady_sec is `-1`"),
+    ];
+    for (file, expected) in cases {
+        let flags = if file.starts_with("env") { Settings::default() } else { flags(|flags| flags.dev = true) };
+        let wrong = load(&flags, &[], file).unwrap_err();
+        assert!(wrong.contains(expected) && wrong.contains("(config file t.toml)"), "{file}: {wrong}");
+    }
+    let flag = flags(|flags| {
+        flags.dev = true;
+        flags.lab = text("maybe");
+    });
+    assert!(load(&flag, &[], "").unwrap_err().contains("(flag --lab)"));
+}
+
+#[test]
+fn unknown_keys_in_the_file_are_refused_by_name() {
+    let wrong = development(&[], "lab = true\nhttp_adr = \":1\"").unwrap_err();
+    assert!(wrong.contains("config file t.toml, line 2: unknown field `http_adr`"), "{wrong}");
+}
+
+#[test]
+fn neither_errors_nor_debug_show_a_secret() {
+    let config = development(&[("ADMIN_API_KEY", "s3cret-value"), ("JWT_SECRET", "s3cret-value")], "").unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+    let flags = flags(|flags| flags.jwt_secret = text("s3cret-value"));
+    assert!(!format!("{flags:?}").contains("s3cret"));
+    assert!(!load(&flags, &[], "").unwrap_err().contains("s3cret"));
+    assert!(!development(&[], "jwt_secret = [\"s3cret-value\"]").unwrap_err().contains("s3cret"));
+}
+
+#[test]
+fn trusted_proxies_are_parsed() {
+    let config = development(&[("TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8")], "").unwrap();
+    assert!(config.trusted_proxies.iter().any(|block| block.contains("10.1.1.1".parse().unwrap())));
+}

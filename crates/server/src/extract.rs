@@ -1,0 +1,130 @@
+//! Who is asking. A handler that takes one of these cannot be reached without the check.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use domain::{AccountId, Refusal, SaleId};
+use http::{HeaderMap, Method, header};
+
+use crate::admission::Admission;
+use crate::app::Shared;
+use crate::problem::Problem;
+use crate::session::{self, SessionCookie};
+
+/// A signed-in person.
+#[derive(Clone, Copy, Debug)]
+pub struct Fan(pub AccountId);
+
+impl FromRequestParts<Shared> for Fan {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        fan(&parts.method, &parts.headers, app)
+    }
+}
+
+fn fan(method: &Method, headers: &HeaderMap, app: &Shared) -> Result<Fan, Problem> {
+    let verify =
+        |token: &str| session::verify(&app.keys, token, app.clock.wall()).map(Fan).map_err(|_| Problem::session());
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let token = value.to_str().ok().and_then(|value| scheme(value, "bearer")).ok_or_else(Problem::session)?;
+        return verify(token);
+    }
+    let token = cookie(headers, app.cookie).ok_or_else(Problem::session)?;
+    let fan = verify(token)?;
+    if !method.is_safe() && !is_same_origin(headers) {
+        return Err(Problem::cross_site());
+    }
+    Ok(fan)
+}
+
+/// The credentials after a scheme, which is compared without regard to case (RFC 9110).
+fn scheme<'a>(value: &'a str, wanted: &str) -> Option<&'a str> {
+    let (scheme, rest) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(wanted).then(|| rest.trim_start())
+}
+
+fn cookie(headers: &HeaderMap, cookie: SessionCookie) -> Option<&str> {
+    headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).find_map(|value| cookie.find(value))
+}
+
+/// Set by browsers, out of reach of other sites' scripts.
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return site == "same-origin" || site == "none";
+    }
+    let origin = text("origin").and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    origin.is_some() && origin == text("host")
+}
+
+/// Someone who was called: the bearer of an admission. For which sale, the handler asks with [`Admitted::to`].
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    token: Option<String>,
+    /// The account of a session cookie that came along: it must be the same person.
+    cookie: Option<AccountId>,
+}
+
+impl FromRequestParts<Shared> for Admitted {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let value = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = value.and_then(|value| scheme(value, "admission")).map(str::to_owned);
+        let cookie = cookie(&parts.headers, app.cookie)
+            .and_then(|token| session::verify(&app.keys, token, app.clock.wall()).ok());
+        Ok(Self { token, cookie })
+    }
+}
+
+impl Admitted {
+    pub fn to(&self, app: &Shared, sale: Option<SaleId>) -> Result<Admission, Problem> {
+        let token = self.token.as_deref().ok_or(Refusal::AdmissionRequired)?;
+        let now = app.clock.wall();
+        // A malformed sale id is no sale that an admission could be for.
+        let sale = sale.unwrap_or(SaleId(uuid::Uuid::nil()));
+        let admission = app.admissions.verify(token, sale, now)?;
+        if self.cookie.is_some_and(|account| account != admission.account) {
+            return Err(Refusal::AdmissionForeign.into());
+        }
+        Ok(admission)
+    }
+}
+
+/// The operator, by `X-Admin-Key`.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator;
+
+impl FromRequestParts<Shared> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        if is_operator(&parts.headers, app) { Ok(Self) } else { Err(Problem::admin_key()) }
+    }
+}
+
+fn is_operator(headers: &HeaderMap, app: &Shared) -> bool {
+    let key = headers.get("x-admin-key").map(|key| key.as_bytes()).unwrap_or_default();
+    verify_slices_are_equal(key, app.config.admin_api_key.reveal().as_bytes()).is_ok()
+}
+
+/// Someone at the demo pages or the lab. Where the lab is off there is no such page.
+#[derive(Clone, Copy, Debug)]
+pub struct Demo;
+
+impl FromRequestParts<Shared> for Demo {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        if !app.config.lab {
+            return Err(Problem::no_such_page());
+        }
+        let Some(wanted) = &app.config.demo_api_key else { return Ok(Self) };
+        let query = parts.uri.query().unwrap_or_default();
+        let in_query = query.split('&').find_map(|pair| pair.strip_prefix("demo_key=")).map(str::as_bytes);
+        let offered = parts.headers.get("x-demo-key").map(|key| key.as_bytes()).or(in_query).unwrap_or_default();
+        let right = verify_slices_are_equal(offered, wanted.reveal().as_bytes()).is_ok();
+        if right || is_operator(&parts.headers, app) { Ok(Self) } else { Err(Problem::demo_key()) }
+    }
+}

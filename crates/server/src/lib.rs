@@ -1,0 +1,19 @@
+//! Speaks HTTP: routes, credentials, limits, the waiting room's read model, and the worker's ticks.
+
+pub mod admission;
+pub mod answer;
+pub mod app;
+pub mod body;
+pub mod config;
+pub mod extract;
+pub mod keys;
+pub mod limits;
+pub mod listener;
+pub mod metrics;
+pub mod passwords;
+pub mod problem;
+pub mod router;
+pub mod routes;
+pub mod session;
+pub mod waiting_room;
+pub mod worker;

@@ -1,0 +1,134 @@
+//! What the node counts about itself. Route templates and statuses only, never a person's id.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::app::App;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSale {
+    sale: String,
+}
+
+#[derive(Default)]
+pub struct Metrics {
+    requests: Family<Answered, Counter>,
+    request_nanos: AtomicU64,
+    total: AtomicU64,
+    /// 5xx but for honest "come back later".
+    errors: AtomicU64,
+    /// 403 and 429.
+    blocked: AtomicU64,
+    last_latency_us: AtomicU64,
+    per_sec: AtomicI64,
+    tick_failures: AtomicU64,
+}
+
+impl Metrics {
+    pub fn answered(&self, route: &str, status: StatusCode, took: Duration) {
+        let answered = Answered { route: route.to_owned(), status: status.as_u16() };
+        self.requests.get_or_create(&answered).inc();
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.request_nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.last_latency_us.store(nanos / 1000, Ordering::Relaxed);
+        self.total.fetch_add(1, Ordering::Relaxed);
+        if status.is_server_error() {
+            self.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        if matches!(status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) {
+            self.blocked.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub fn tick_failed(&self) {
+        self.tick_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    pub fn blocked(&self) -> u64 {
+        self.blocked.load(Ordering::Relaxed)
+    }
+
+    /// Of all requests since the start.
+    pub fn error_rate_pct(&self) -> f64 {
+        let total = self.total().max(1);
+        self.errors.load(Ordering::Relaxed) as f64 * 100.0 / total as f64
+    }
+
+    pub fn last_latency_ms(&self) -> f64 {
+        self.last_latency_us.load(Ordering::Relaxed) as f64 / 1000.0
+    }
+
+    /// Over the last second, as the worker saw it.
+    pub fn per_sec(&self) -> i64 {
+        self.per_sec.load(Ordering::Relaxed)
+    }
+
+    pub fn set_per_sec(&self, per_sec: i64) {
+        self.per_sec.store(per_sec, Ordering::Relaxed);
+    }
+
+    /// The text that Prometheus reads.
+    pub fn render(&self, app: &App) -> String {
+        let mut registry = Registry::with_prefix("traffic");
+        registry.register("http_requests", "Requests answered, by route and status", self.requests.clone());
+        let seconds = Counter::<f64, AtomicU64>::default();
+        seconds.inc_by(Duration::from_nanos(self.request_nanos.load(Ordering::Relaxed)).as_secs_f64());
+        registry.register_with_unit("http_request_duration", "Time spent answering", Unit::Seconds, seconds);
+        let counters = [
+            ("tick_failures", "Ticks of the worker that failed", self.tick_failures.load(Ordering::Relaxed)),
+            ("connections_accepted", "Connections taken since the start", app.connections.accepted()),
+            ("connections_refused", "Connections closed at once by a cap", app.connections.refused()),
+        ];
+        for (name, help, value) in counters {
+            let counter: Counter = Counter::default();
+            counter.inc_by(value);
+            registry.register(name, help, counter);
+        }
+        let open: Gauge = Gauge::default();
+        open.set(i64::try_from(app.connections.open()).unwrap_or(i64::MAX));
+        registry.register("connections_open", "Connections open now", open);
+        register_rooms(&mut registry, app);
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("writing to a string does not fail");
+        text
+    }
+}
+
+fn register_rooms(registry: &mut Registry, app: &App) {
+    let figures: [Family<OfSale, Gauge>; 5] = Default::default();
+    for room in app.rooms.all() {
+        let of = OfSale { sale: room.id.to_string() };
+        let values = [room.joined(), room.through(), room.waiting(), room.stock.free(), room.stock.held()];
+        for (figure, value) in figures.iter().zip(values) {
+            figure.get_or_create(&of).set(value);
+        }
+    }
+    let names = [
+        ("joined", "Places ever given in a sale"),
+        ("admitted_through", "The watermark of a sale"),
+        ("waiting", "People waiting now"),
+        ("seats_free", "Seats that nobody holds or has"),
+        ("seats_held", "Seats in live holds"),
+    ];
+    for ((name, help), figure) in names.into_iter().zip(figures) {
+        registry.register(name, help, figure);
+    }
+}

@@ -1,0 +1,253 @@
+//! Every "no" as `application/problem+json` (RFC 9457). The only place that knows HTTP statuses of refusals.
+
+use axum::response::{IntoResponse, Response};
+use domain::Refusal;
+use domain::sale::FieldError;
+use http::StatusCode;
+use store::Failure;
+
+use crate::limits::RetryAfterMs;
+use crate::passwords::Busy;
+
+/// What a client is told. The outermost layer writes the body, where the request's id is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub status: StatusCode,
+    pub code: &'static str,
+    pub detail: String,
+    /// The field that is wrong.
+    pub field: Option<String>,
+    pub retry_after_sec: Option<u64>,
+}
+
+/// After a refusal for lack of room or time: soon enough for a person, late enough for a crowd.
+const RETRY_AFTER_SEC: u64 = 2;
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), field: None, retry_after_sec: None }
+    }
+
+    fn retry(self, sec: u64) -> Self {
+        Self { retry_after_sec: Some(sec), ..self }
+    }
+
+    pub fn field(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_field", detail);
+        Self { field: Some(field.into()), ..problem }
+    }
+
+    pub fn session() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "session_invalid", "Sign in: this request needs a valid session.")
+    }
+
+    pub fn admin_key() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "admin_key_invalid", "This needs the operator's key in X-Admin-Key.")
+    }
+
+    pub fn demo_key() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "demo_key_invalid", "This needs the demo key in X-Demo-Key or ?demo_key=.")
+    }
+
+    pub fn cross_site() -> Self {
+        let detail = "A request with a cookie must come from this site's own pages.";
+        Self::new(StatusCode::FORBIDDEN, "cross_site", detail)
+    }
+
+    pub fn no_such_page() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.")
+    }
+
+    pub fn method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method.")
+    }
+
+    pub fn key_required() -> Self {
+        let detail = "Send idempotency_key (or the Idempotency-Key header): 1 to 128 visible ASCII characters.";
+        let problem = Self::new(StatusCode::BAD_REQUEST, "idempotency_key_required", detail);
+        Self { field: Some("idempotency_key".to_owned()), ..problem }
+    }
+
+    pub fn outcome_unknown() -> Self {
+        let detail = "The outcome is not known yet. Send the same request with the same key again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome_unknown", detail).retry(RETRY_AFTER_SEC)
+    }
+
+    pub fn overloaded() -> Self {
+        let detail = "Too much is being written at this moment. Nothing happened; try again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry(RETRY_AFTER_SEC)
+    }
+
+    /// Details of a bug stay in the log.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something is broken here. It has been logged.")
+    }
+}
+
+const fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::SaleNotFound
+        | Refusal::EventNotFound
+        | Refusal::OrderNotFound
+        | Refusal::HoldNotFound
+        | Refusal::NotInQueue => StatusCode::NOT_FOUND,
+        Refusal::EmailTaken
+        | Refusal::Unavailable
+        | Refusal::ActiveHoldExists
+        | Refusal::HoldUsed
+        | Refusal::CheckoutInProgress => StatusCode::CONFLICT,
+        Refusal::LoginFailed => StatusCode::UNAUTHORIZED,
+        Refusal::SaleClosed { .. }
+        | Refusal::AdmissionRequired
+        | Refusal::AdmissionInvalid
+        | Refusal::AdmissionExpired
+        | Refusal::AdmissionForeign
+        | Refusal::AdmissionUsed
+        | Refusal::CapExceeded { .. }
+        | Refusal::TransferBlocked => StatusCode::FORBIDDEN,
+        Refusal::SaleBuilding | Refusal::RoomFull => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::BadCount { .. } | Refusal::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::HoldExpired | Refusal::PaymentRefunded => StatusCode::GONE,
+        Refusal::PaymentDeclined => StatusCode::PAYMENT_REQUIRED,
+    }
+}
+
+/// The field of the request that a refusal is about.
+fn field(refusal: &Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::BadCount { .. } => Some("seat_ids"),
+        Refusal::IdempotencyKeyReused => Some("idempotency_key"),
+        _ => None,
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let problem = Self::new(status(&refusal), refusal.code(), refusal.to_string());
+        let retry_after_sec = (problem.status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_SEC);
+        Self { field: field(&refusal).map(str::to_owned), retry_after_sec, ..problem }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(refusal) => refusal.into(),
+            Failure::Overloaded | Failure::Stopped => Self::overloaded(),
+            Failure::StorageFull => {
+                let detail = "The storage is full: nothing can be written now, and nothing happened.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage_full", detail).retry(30)
+            }
+            Failure::Unknown => Self::outcome_unknown(),
+            Failure::Broken(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a store command failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<FieldError> for Problem {
+    fn from(error: FieldError) -> Self {
+        let detail = error.to_string();
+        Self::field(error.field, detail)
+    }
+}
+
+impl From<RetryAfterMs> for Problem {
+    fn from(RetryAfterMs(ms): RetryAfterMs) -> Self {
+        let detail = "Too many requests of this kind from this account. Your place in line is not affected.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry(ms.div_ceil(1000))
+    }
+}
+
+impl From<Busy> for Problem {
+    fn from(_: Busy) -> Self {
+        let detail = "Too many people are signing in at this moment. Try again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry(Busy::RETRY_AFTER_SEC.into())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_its_documented_status() {
+        let all = [
+            Refusal::SaleNotFound,
+            Refusal::EventNotFound,
+            Refusal::OrderNotFound,
+            Refusal::HoldNotFound,
+            Refusal::EmailTaken,
+            Refusal::LoginFailed,
+            Refusal::SaleClosed { opens_at: Some(Timestamp(0)) },
+            Refusal::SaleBuilding,
+            Refusal::RoomFull,
+            Refusal::NotInQueue,
+            Refusal::AdmissionRequired,
+            Refusal::AdmissionInvalid,
+            Refusal::AdmissionExpired,
+            Refusal::AdmissionForeign,
+            Refusal::AdmissionUsed,
+            Refusal::Unavailable,
+            Refusal::ActiveHoldExists,
+            Refusal::CapExceeded { cap: 4, already: 4 },
+            Refusal::BadCount { most: 50 },
+            Refusal::HoldUsed,
+            Refusal::HoldExpired,
+            Refusal::CheckoutInProgress,
+            Refusal::PaymentDeclined,
+            Refusal::PaymentRefunded,
+            Refusal::IdempotencyKeyReused,
+            Refusal::TransferBlocked,
+        ];
+        let lines: Vec<String> =
+            all.into_iter().map(|refusal| format!("{} {}", status(&refusal).as_u16(), refusal.code())).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        404 sale_not_found
+        404 event_not_found
+        404 order_not_found
+        404 hold_not_found
+        409 email_taken
+        401 login_failed
+        403 sale_closed
+        503 sale_building
+        503 room_full
+        404 not_in_queue
+        403 admission_required
+        403 admission_invalid
+        403 admission_expired
+        403 admission_foreign
+        403 admission_used
+        409 unavailable
+        409 active_hold_exists
+        403 cap_exceeded
+        422 bad_count
+        409 hold_used
+        410 hold_expired
+        409 checkout_in_progress
+        402 payment_declined
+        410 payment_refunded
+        422 idempotency_key_reused
+        403 transfer_blocked
+        ");
+    }
+
+    #[test]
+    fn a_refusal_for_lack_of_room_says_when_to_come_back() {
+        assert_eq!(Problem::from(Refusal::RoomFull).retry_after_sec, Some(RETRY_AFTER_SEC));
+        assert_eq!(Problem::from(Failure::Overloaded).retry_after_sec, Some(RETRY_AFTER_SEC));
+        assert_eq!(Problem::from(RetryAfterMs(1)).retry_after_sec, Some(1));
+    }
+}

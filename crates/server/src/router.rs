@@ -1,0 +1,82 @@
+//! Every route on one screen.
+
+use axum::Router;
+use axum::routing::get;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::answer;
+use crate::app::Shared;
+use crate::routes::{admin, auth, checkout, demo, health, holds, orders, pages, sales, seats, waiting_room};
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Traffic",
+    description = "A waiting room and a ticket shop in one. Errors are problem+json with a \
+    stable `code`; every answer with a code other than `outcome_unknown` means that nothing happened."
+))]
+struct Info;
+
+fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Info::openapi())
+        .routes(routes!(auth::register))
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::me))
+        .routes(routes!(sales::list))
+        .routes(routes!(sales::one))
+        .routes(routes!(waiting_room::join))
+        .routes(routes!(waiting_room::status))
+        .routes(routes!(waiting_room::leave))
+        .routes(routes!(seats::list))
+        .routes(routes!(holds::place, holds::own))
+        .routes(routes!(holds::release))
+        .routes(routes!(checkout::checkout))
+        .routes(routes!(orders::one))
+        .routes(routes!(orders::transfer))
+        .routes(routes!(admin::create_event, admin::events))
+        .routes(routes!(admin::create_sale, admin::sales))
+        .routes(routes!(admin::sale))
+        .routes(routes!(admin::stats))
+        .routes(routes!(admin::queue_entries))
+        .routes(routes!(admin::export))
+        .routes(routes!(admin::bulk_accounts))
+        .routes(routes!(demo::config))
+        .routes(routes!(demo::reset))
+        .routes(routes!(demo::adopt))
+        .routes(routes!(demo::dashboard))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .routes(routes!(health::jwks))
+}
+
+pub fn router(app: Shared) -> Router {
+    let (router, api) = routes().split_for_parts();
+    let api = describe(api);
+    router
+        .route("/", get(pages::first))
+        .route("/openapi.json", get(async move || axum::Json(api)))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), answer::finish))
+        .with_state(app)
+}
+
+/// The description of the HTTP interface.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    describe(routes().into_openapi())
+}
+
+fn describe(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    let admission = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+        "Authorization",
+        "`Admission <token>`, from the status answer of a fan who is inside",
+    )));
+    let admin = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Admin-Key")));
+    let components = api.components.get_or_insert_default();
+    for (name, scheme) in [("session", bearer), ("admission", admission), ("admin", admin)] {
+        components.add_security_scheme(name, scheme);
+    }
+    api
+}

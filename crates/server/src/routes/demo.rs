@@ -1,0 +1,183 @@
+//! The lab's side of the server: the demo sale and what a dashboard shows of it.
+
+use axum::Json;
+use axum::extract::{Query, Request, State};
+use domain::money::Currency;
+use domain::sale::Terms;
+use domain::seat_map::Seating;
+use domain::{EventId, Money, Refusal, SaleId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::audit::Act;
+use store::catalog::{AdoptDemoSale, CreateEvent, DemoSale, Event};
+use utoipa::{IntoParams, ToSchema};
+
+use super::admin::make_sale;
+use crate::app::{App, Shared};
+use crate::body::{self, FAN_BYTES_MAX};
+use crate::extract::Demo;
+use crate::problem::Problem;
+
+/// How long a demo sale stays open.
+const DEMO_DAYS: i64 = 30;
+/// Doors of a demo sale open at most this much later.
+const OPENS_IN_MS_MAX: i64 = 86_400_000;
+
+#[derive(Serialize, ToSchema)]
+pub struct DemoConfig {
+    demo_key_required: bool,
+    max_vus: u32,
+    max_queue: u32,
+    max_concurrent: u32,
+    max_steady: String,
+    default_vus: u32,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Reset {
+    pub total_seats: Option<i64>,
+    pub admit_per_minute: Option<i64>,
+    pub waiting_room_cap: Option<i64>,
+    pub max_tickets_per_user: Option<i64>,
+    pub hold_ttl_sec: Option<i64>,
+    /// 0: the doors are open.
+    pub opens_in_ms: Option<i64>,
+    pub name: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct Adopt {
+    sale_id: String,
+}
+
+#[derive(Deserialize, IntoParams)]
+pub struct WhichSale {
+    sale_id: Option<String>,
+}
+
+/// What runs may ask for.
+#[utoipa::path(get, path = "/v1/demo/config", tag = "lab", responses((status = 200, body = DemoConfig)))]
+pub async fn config(State(app): State<Shared>) -> Result<Json<DemoConfig>, Problem> {
+    if !app.config.lab {
+        return Err(Problem::no_such_page());
+    }
+    let caps = app.config.loadtest;
+    Ok(Json(DemoConfig {
+        demo_key_required: app.config.demo_api_key.is_some(),
+        max_vus: caps.max_vus,
+        max_queue: caps.max_queue,
+        max_concurrent: caps.max_concurrent,
+        max_steady: format!("{}s", caps.max_steady_sec),
+        default_vus: caps.default_vus,
+    }))
+}
+
+/// Makes a new demo sale. The old one goes on by itself.
+#[utoipa::path(post, path = "/v1/demo/reset", tag = "lab", request_body = Reset,
+    responses((status = 200, description = "{sale_id, message}"), (status = 422)))]
+pub async fn reset(State(app): State<Shared>, _: Demo, request: Request) -> Result<Json<Value>, Problem> {
+    let asked: Reset = body::json_or_default(request, FAN_BYTES_MAX).await?;
+    let sale = new_demo_sale(&app, &asked).await?;
+    Ok(Json(json!({ "sale_id": sale, "message": "A new demo sale is open." })))
+}
+
+/// Makes an existing sale the demo sale.
+#[utoipa::path(post, path = "/v1/demo/adopt", tag = "lab", request_body = Adopt,
+    responses((status = 200), (status = 404, description = "sale_not_found")))]
+pub async fn adopt(State(app): State<Shared>, _: Demo, request: Request) -> Result<Json<Value>, Problem> {
+    let asked: Adopt = body::json(request, FAN_BYTES_MAX).await?.value;
+    let sale: SaleId = asked.sale_id.parse().map_err(|_| Refusal::SaleNotFound)?;
+    app.store.run(AdoptDemoSale { sale }).await?;
+    Ok(Json(json!({ "sale_id": sale, "message": "This is the demo sale now." })))
+}
+
+/// The demo sale, made anew where there is none or it has ended.
+pub async fn ensure_demo_sale(app: &Shared) -> Result<SaleId, Problem> {
+    if let Some(sale) = current(app).await?
+        && app.rooms.get(sale).is_some_and(|room| !room.sale().has_ended(app.clock.wall()))
+    {
+        return Ok(sale);
+    }
+    new_demo_sale(app, &Reset::default()).await
+}
+
+async fn current(app: &App) -> Result<Option<SaleId>, Problem> {
+    Ok(app.store.read(DemoSale).await?)
+}
+
+pub async fn new_demo_sale(app: &Shared, asked: &Reset) -> Result<SaleId, Problem> {
+    let opens_in_ms = asked.opens_in_ms.unwrap_or(0);
+    if !(0..=OPENS_IN_MS_MAX).contains(&opens_in_ms) {
+        return Err(Problem::field("opens_in_ms", format!("opens_in_ms: 0 to {OPENS_IN_MS_MAX}.")));
+    }
+    let opens_at = app.clock.wall().plus_ms(opens_in_ms);
+    let price = Money(5_000);
+    let seating = Seating::general(asked.total_seats.unwrap_or(500), price)?;
+    let terms = Terms {
+        opens_at,
+        ends_at: opens_at.plus_sec(DEMO_DAYS * 86_400),
+        total_seats: seating.total_seats().into(),
+        admit_per_minute: asked.admit_per_minute.unwrap_or(6_000),
+        waiting_room_cap: asked.waiting_room_cap.unwrap_or(100_000),
+        max_tickets_per_user: asked.max_tickets_per_user.unwrap_or(4),
+        max_active: 0,
+        hold_ttl_sec: asked.hold_ttl_sec.unwrap_or_else(|| app.config.hold_ttl.as_secs().cast_signed()),
+        claim_window_sec: 60,
+        shopping_window_sec: 600,
+        seats_per_shopper: 1,
+        price,
+        currency: Currency::parse("USD").ok_or_else(Problem::internal)?,
+    };
+    terms.check()?;
+    let event = Event {
+        id: EventId(app.ids.next()),
+        name: asked.name.clone().unwrap_or_else(|| "Demo night".to_owned()),
+        venue: "Rehearsal hall".to_owned(),
+        starts_at: terms.ends_at,
+    };
+    let event_id = event.id;
+    let act = Act {
+        id: app.ids.next(),
+        actor: "demo".to_owned(),
+        act: "create_event",
+        subject: event_id.to_string(),
+        details: "{}".to_owned(),
+    };
+    app.store.run(CreateEvent { event, key: None, act }).await?;
+    let answer = make_sale(app, event_id, terms, seating, None).await?;
+    let answer: Value = serde_json::from_slice(&answer).map_err(|_| Problem::internal())?;
+    let sale: SaleId = answer["sale_id"].as_str().and_then(|id| id.parse().ok()).ok_or_else(Problem::internal)?;
+    app.store.run(AdoptDemoSale { sale }).await?;
+    Ok(sale)
+}
+
+/// The live figures of a sale: the demo sale unless another is named.
+#[utoipa::path(get, path = "/v1/demo/dashboard", tag = "lab", params(WhichSale),
+    responses((status = 200), (status = 404, description = "sale_not_found")))]
+pub async fn dashboard(
+    State(app): State<Shared>,
+    _: Demo,
+    Query(which): Query<WhichSale>,
+) -> Result<Json<Value>, Problem> {
+    let sale = match &which.sale_id {
+        Some(text) => Some(text.parse().map_err(|_| Refusal::SaleNotFound)?),
+        None => current(&app).await?,
+    };
+    Ok(Json(figures(&app, sale.ok_or(Refusal::SaleNotFound)?).await?))
+}
+
+pub async fn figures(app: &App, sale: SaleId) -> Result<Value, Problem> {
+    let stats = app.store.read(store::stats::SaleStats(sale)).await?;
+    let metrics = &app.metrics;
+    Ok(json!({
+        "timestamp": app.clock.wall(), "sale_id": sale, "phase": stats.phase,
+        "queue_depth": stats.waiting, "next_admit_position": stats.through + 1, "admitted_count": stats.through,
+        "joined": stats.joined, "inside": stats.inside, "returning": stats.returning,
+        "tickets_sold": stats.tickets_sold, "unique_buyers": stats.unique_buyers, "active_holds": stats.holds,
+        "available_seats": stats.available_seats, "total_seats": stats.total_seats,
+        "health": "ok", "error_rate_pct": metrics.error_rate_pct(),
+        "requests_per_sec_approx": metrics.per_sec(), "last_latency_ms": metrics.last_latency_ms(),
+        "simulation": { "requests_total": metrics.total(), "blocked_total": metrics.blocked() },
+    }))
+}

@@ -1,0 +1,184 @@
+//! Holding seats: these, or the best available.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use domain::best_available::best_available;
+use domain::{HoldId, Refusal, hold};
+use http::{StatusCode, header};
+use serde::Deserialize;
+use store::Failure;
+use store::answers::HoldAnswer;
+use store::holds::{OwnHoldQuery, PlaceHold, ReleaseHold};
+use utoipa::ToSchema;
+
+use super::keyed;
+use crate::admission::Admission;
+use crate::app::Shared;
+use crate::body::{self, FAN_BYTES_MAX};
+use crate::extract::Admitted;
+use crate::limits::RouteClass;
+use crate::problem::Problem;
+use crate::waiting_room::Room;
+
+/// A lost race for the best seats chooses again so often.
+const ATTEMPTS: u32 = 3;
+
+#[derive(Deserialize, ToSchema)]
+pub struct Wish {
+    /// Exactly these seats,
+    seat_ids: Option<Vec<String>>,
+    /// or the best that are left.
+    best_available: Option<BestAvailable>,
+    /// Or the `Idempotency-Key` header.
+    idempotency_key: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct BestAvailable {
+    quantity: i64,
+    section: Option<String>,
+}
+
+/// Seats as wished for, before it is known which.
+enum Wanted {
+    These(Vec<u32>),
+    Best { quantity: u32, section: Option<String> },
+}
+
+#[derive(serde::Serialize, ToSchema)]
+pub struct Hold {
+    hold_id: String,
+    seat_ids: Vec<String>,
+    #[schema(format = DateTime)]
+    expires_at: String,
+    total: i64,
+    currency: String,
+}
+
+/// Holds seats: all of them or none.
+#[utoipa::path(post, path = "/v1/sales/{id}/holds", tag = "fan", security(("admission" = [])), request_body = Wish,
+    responses((status = 200, body = Hold), (status = 403, description = "admission_* or cap_exceeded"),
+    (status = 409, description = "unavailable or active_hold_exists"), (status = 422, description = "bad_count")))]
+pub async fn place(
+    State(app): State<Shared>,
+    admitted: Admitted,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let admission = admitted.to(&app, id.parse().ok())?;
+    app.limits.check(RouteClass::Hold, admission.account, app.clock.monotonic())?;
+    let room = app.room(&id)?;
+    let headers = request.headers().clone();
+    let wish: Wish = body::json(request, FAN_BYTES_MAX).await?.value;
+    let asked = asked(&wish);
+    let wanted = wanted(&room, &wish)?;
+    let key = keyed::required(&headers, wish.idempotency_key.as_deref())?;
+    let key = keyed::key(admission.account, room.id, "hold", key, &asked);
+    let task = Arc::clone(&app);
+    let answer = app.detached(async move { hold_seats(&task, &room, admission, wanted?, key).await }).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response())
+}
+
+/// What makes two requests the same one.
+fn asked(wish: &Wish) -> String {
+    let best = wish.best_available.as_ref().map(|best| (best.quantity, &best.section));
+    serde_json::json!([wish.seat_ids, best]).to_string()
+}
+
+/// Shape first (422), then whether such seats exist (an unknown seat is not available).
+fn wanted(room: &Room, wish: &Wish) -> Result<Result<Wanted, Problem>, Problem> {
+    match (&wish.seat_ids, &wish.best_available) {
+        (Some(_), Some(_)) => Err(Problem::field("best_available", "best_available: give this or seat_ids, not both.")),
+        (None, None) => Err(Problem::field("seat_ids", "seat_ids: say which seats, or ask for best_available.")),
+        (Some(ids), None) => {
+            hold::count(ids.len())?;
+            let distinct: std::collections::HashSet<&String> = ids.iter().collect();
+            if distinct.len() != ids.len() {
+                return Err(Refusal::BadCount { most: domain::sale::MOST_SEATS_PER_HOLD }.into());
+            }
+            let seats: Option<Vec<u32>> = ids.iter().map(|id| room.map.find(id)).collect();
+            Ok(seats.map(Wanted::These).ok_or_else(|| Refusal::Unavailable.into()))
+        }
+        (None, Some(best)) => {
+            hold::count(usize::try_from(best.quantity).unwrap_or(0))?;
+            let quantity = u32::try_from(best.quantity).unwrap_or(0);
+            Ok(Ok(Wanted::Best { quantity, section: best.section.clone() }))
+        }
+    }
+}
+
+async fn hold_seats(
+    app: &Shared,
+    room: &Room,
+    admission: Admission,
+    wanted: Wanted,
+    key: store::idempotency::Key,
+) -> Result<Vec<u8>, Problem> {
+    let command = |seats: Vec<u32>| PlaceHold {
+        id: HoldId(app.ids.next()),
+        sale: admission.sale,
+        account: admission.account,
+        claim: admission.claim,
+        seats,
+        key: key.clone(),
+    };
+    let (quantity, section) = match wanted {
+        Wanted::These(seats) => return Ok(app.store.run(command(seats)).await?),
+        Wanted::Best { quantity, section } => (quantity, section),
+    };
+    for attempt in 0..ATTEMPTS {
+        let free = |seat| room.stock.is_free(seat);
+        let choice = best_available(&room.map, free, quantity, section.as_deref(), admission.account, attempt);
+        // With too few seats in sight the transaction still decides: the key may be answered already, and every other
+        // refusal comes first.
+        let seats = choice.unwrap_or_else(|| stand_in(room, quantity));
+        match app.store.run(command(seats)).await {
+            Err(Failure::Refused(Refusal::Unavailable)) => {}
+            other => return Ok(other?),
+        }
+    }
+    Err(Refusal::Unavailable.into())
+}
+
+/// Seats that are certainly not free, so that the transaction refuses them in its own order of rules.
+fn stand_in(room: &Room, quantity: u32) -> Vec<u32> {
+    let seats = room.stock.seats();
+    (seats..seats.saturating_add(quantity)).collect()
+}
+
+/// The live hold of the admission's account.
+#[utoipa::path(get, path = "/v1/sales/{id}/holds", tag = "fan", security(("admission" = [])), responses(
+    (status = 200, body = Hold), (status = 403, description = "admission_*"),
+    (status = 404, description = "hold_not_found")))]
+pub async fn own(
+    State(app): State<Shared>,
+    admitted: Admitted,
+    Path(id): Path<String>,
+) -> Result<Json<HoldAnswer>, Problem> {
+    let admission = admitted.to(&app, id.parse().ok())?;
+    app.limits.check(RouteClass::Seats, admission.account, app.clock.monotonic())?;
+    let own = OwnHoldQuery { sale: admission.sale, account: admission.account };
+    Ok(Json(app.store.read(own).await?.ok_or(Refusal::HoldNotFound)?))
+}
+
+/// Gives the seats back.
+#[utoipa::path(delete, path = "/v1/sales/{id}/holds/{hold_id}", tag = "fan", security(("admission" = [])), responses(
+    (status = 204, description = "the seats are free"), (status = 403, description = "admission_*"),
+    (status = 404, description = "hold_not_found"), (status = 409, description = "hold_used or checkout_in_progress"),
+    (status = 410, description = "hold_expired")))]
+pub async fn release(
+    State(app): State<Shared>,
+    admitted: Admitted,
+    Path((id, hold)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let admission = admitted.to(&app, id.parse().ok())?;
+    app.limits.check(RouteClass::Hold, admission.account, app.clock.monotonic())?;
+    let hold = hold.parse().map_err(|_| Refusal::HoldNotFound)?;
+    let command = ReleaseHold { sale: admission.sale, account: admission.account, hold };
+    let store = app.store.clone();
+    app.detached(async move { Ok(store.run(command).await?) }).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,14 @@
+//! One file per subject; every route is listed in `router`.
+
+pub mod admin;
+pub mod auth;
+pub mod checkout;
+pub mod demo;
+pub mod health;
+pub mod holds;
+pub mod keyed;
+pub mod orders;
+pub mod pages;
+pub mod sales;
+pub mod seats;
+pub mod waiting_room;

@@ -1,0 +1,78 @@
+//! Orders as their owner reads them, and the transfer that never happens.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use domain::{Refusal, Timestamp};
+use serde::Serialize;
+use store::orders::OwnOrder;
+use utoipa::ToSchema;
+
+use crate::app::Shared;
+use crate::extract::Fan;
+use crate::limits::RouteClass;
+use crate::problem::Problem;
+
+#[derive(Serialize, ToSchema)]
+pub struct OrderFacts {
+    order_id: String,
+    sale_id: String,
+    status: String,
+    total: i64,
+    currency: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    tickets: Vec<TicketFacts>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct TicketFacts {
+    ticket_id: String,
+    seat_id: String,
+    section: String,
+    row: Option<u32>,
+    num: Option<u32>,
+    price: i64,
+    attendee: Option<String>,
+}
+
+/// One's own order.
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "fan", security(("session" = [])), responses(
+    (status = 200, body = OrderFacts), (status = 404, description = "order_not_found, also for another's")))]
+pub async fn one(
+    State(app): State<Shared>,
+    Fan(account): Fan,
+    Path(id): Path<String>,
+) -> Result<Json<OrderFacts>, Problem> {
+    app.limits.check(RouteClass::Seats, account, app.clock.monotonic())?;
+    let order = id.parse().map_err(|_| Refusal::OrderNotFound)?;
+    let order = app.store.read(OwnOrder { account, order }).await?.ok_or(Refusal::OrderNotFound)?;
+    let tickets = order.tickets.into_iter().map(|ticket| {
+        // A label is section-row-number, and a section has no hyphen.
+        let mut parts = ticket.label.split('-');
+        TicketFacts {
+            ticket_id: ticket.id.to_string(),
+            section: parts.next().unwrap_or_default().to_owned(),
+            row: parts.next().and_then(|row| row.parse().ok()),
+            num: parts.next().and_then(|num| num.parse().ok()),
+            seat_id: ticket.label.clone(),
+            price: ticket.price.0,
+            attendee: ticket.attendee,
+        }
+    });
+    Ok(Json(OrderFacts {
+        order_id: order.id.to_string(),
+        sale_id: order.sale.to_string(),
+        status: order.status,
+        total: order.total.0,
+        currency: order.currency,
+        created_at: order.created_at,
+        tickets: tickets.collect(),
+    }))
+}
+
+/// Tickets are bound to their buyer: always refused, with or without credentials.
+#[utoipa::path(post, path = "/v1/tickets/transfer", tag = "fan",
+    responses((status = 403, description = "transfer_blocked")))]
+pub async fn transfer() -> Problem {
+    Refusal::TransferBlocked.into()
+}

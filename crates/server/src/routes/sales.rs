@@ -1,0 +1,107 @@
+//! What everybody may know about a sale.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use domain::waiting_room::{Band, seats_left};
+use domain::{Refusal, Timestamp};
+use serde::Serialize;
+use store::catalog::{Listed, Sales};
+use utoipa::ToSchema;
+
+use crate::app::{App, Shared};
+use crate::problem::Problem;
+
+#[derive(Serialize, ToSchema)]
+pub struct SaleFacts {
+    sale_id: String,
+    event: EventFacts,
+    #[schema(value_type = String)]
+    phase: domain::sale::Phase,
+    #[schema(value_type = String, format = DateTime)]
+    opens_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    ends_at: Timestamp,
+    price: PriceRange,
+    max_tickets_per_user: i64,
+    seats_left: SeatsLeft,
+    #[schema(value_type = String, format = DateTime)]
+    server_time: Timestamp,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct EventFacts {
+    event_id: String,
+    name: String,
+    venue: String,
+    #[schema(value_type = String, format = DateTime)]
+    starts_at: Timestamp,
+}
+
+/// In minor units, all-in.
+#[derive(Serialize, ToSchema)]
+pub struct PriceRange {
+    min: i64,
+    max: i64,
+    currency: String,
+}
+
+/// A band, and a number of seats that are certainly left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SeatsLeft {
+    #[schema(value_type = String)]
+    pub band: Band,
+    pub at_least: i64,
+}
+
+impl SeatsLeft {
+    pub fn of(free: i64, total: i64) -> Self {
+        let (band, at_least) = seats_left(free, total);
+        Self { band, at_least }
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SaleList {
+    sales: Vec<SaleFacts>,
+}
+
+/// Sales, newest first.
+#[utoipa::path(get, path = "/v1/sales", tag = "fan", responses((status = 200, body = SaleList)))]
+pub async fn list(State(app): State<Shared>) -> Result<Json<SaleList>, Problem> {
+    let sales = app.store.read(Sales { only: None }).await?;
+    Ok(Json(SaleList { sales: sales.iter().map(|listed| facts(&app, listed)).collect() }))
+}
+
+/// One sale.
+#[utoipa::path(get, path = "/v1/sales/{id}", tag = "fan",
+    responses((status = 200, body = SaleFacts), (status = 404, description = "sale_not_found")))]
+pub async fn one(State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<SaleFacts>, Problem> {
+    let id = id.parse().map_err(|_| Refusal::SaleNotFound)?;
+    let sales = app.store.read(Sales { only: Some(id) }).await?;
+    let listed = sales.first().ok_or(Refusal::SaleNotFound)?;
+    Ok(Json(facts(&app, listed)))
+}
+
+fn facts(app: &App, listed: &Listed) -> SaleFacts {
+    let Listed { sale, seating, event } = listed;
+    let wall = app.clock.wall();
+    let room = app.rooms.get(sale.id);
+    let free = room.as_ref().map_or(0, |room| room.stock.free());
+    let prices = domain::seat_map::SeatMap::new(seating).prices();
+    SaleFacts {
+        sale_id: sale.id.to_string(),
+        event: EventFacts {
+            event_id: event.id.to_string(),
+            name: event.name.clone(),
+            venue: event.venue.clone(),
+            starts_at: event.starts_at,
+        },
+        phase: room.map_or_else(|| sale.phase(wall, false), |room| room.phase(wall)),
+        opens_at: sale.terms.opens_at,
+        ends_at: sale.terms.ends_at,
+        price: PriceRange { min: prices.start().0, max: prices.end().0, currency: sale.terms.currency.to_string() },
+        max_tickets_per_user: sale.terms.max_tickets_per_user,
+        seats_left: SeatsLeft::of(free, sale.terms.total_seats),
+        server_time: wall,
+    }
+}

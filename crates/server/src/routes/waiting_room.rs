@@ -1,0 +1,265 @@
+//! Joining the line and asking how it goes. A poll is answered from memory; only the first one after the call writes.
+
+use std::sync::PoisonError;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use domain::admission::Claim;
+use domain::sale::Phase;
+use domain::waiting_room::{State as Standing, estimate_wait_sec, retry_after_ms};
+use domain::{AccountId, ClaimId, Refusal, SaleId, Timestamp};
+use http::{HeaderMap, Method, StatusCode};
+use serde::Serialize;
+use store::admissions::{PollCalled, Polled};
+use store::queue::Joined;
+use utoipa::ToSchema;
+
+use super::sales::SeatsLeft;
+use crate::app::{App, Shared};
+use crate::extract::Fan;
+use crate::limits::RouteClass;
+use crate::problem::Problem;
+use crate::waiting_room::Visit;
+use crate::waiting_room::room::{Inside, Place, Room};
+
+#[derive(Serialize, ToSchema)]
+pub struct JoinAnswer {
+    #[schema(value_type = String)]
+    sale_id: SaleId,
+    position: i64,
+    #[schema(value_type = String)]
+    state: Standing,
+    #[schema(value_type = String)]
+    phase: Phase,
+    ahead_count: i64,
+    #[schema(value_type = String, format = DateTime)]
+    joined_at: Timestamp,
+    retry_after_ms: i64,
+    message: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Status {
+    #[schema(value_type = String)]
+    sale_id: SaleId,
+    position: i64,
+    ahead_count: i64,
+    /// From the calls of the last minute; null while the line does not move.
+    estimated_wait_sec: Option<i64>,
+    estimated_wait_range_sec: Option<[i64; 2]>,
+    #[schema(value_type = String)]
+    state: Standing,
+    admitted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admission_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    admission_expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    deadline: Option<Timestamp>,
+    retry_after_ms: i64,
+    #[schema(value_type = String)]
+    phase: Phase,
+    seats_left: SeatsLeft,
+    message: &'static str,
+    #[schema(value_type = String, format = DateTime)]
+    server_time: Timestamp,
+}
+
+/// Takes a place, or tells the one that the account has.
+#[utoipa::path(post, path = "/v1/sales/{id}/waiting-room/join", tag = "fan", security(("session" = [])), responses(
+    (status = 201, description = "a new place", body = JoinAnswer),
+    (status = 200, description = "the place that was there", body = JoinAnswer),
+    (status = 401, description = "session_invalid"), (status = 403, description = "sale_closed"),
+    (status = 404, description = "sale_not_found"), (status = 429, description = "rate_limited"),
+    (status = 503, description = "room_full, overloaded or outcome_unknown")))]
+pub async fn join(State(app): State<Shared>, Fan(account): Fan, Path(id): Path<String>) -> Result<Response, Problem> {
+    let known = app.room(&id).ok().and_then(|room| live_place(&room, account).map(|place| (room, place)));
+    if let Some((room, place)) = known {
+        app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
+        return Ok((StatusCode::OK, Json(join_answer(&app, &room, account, place))).into_response());
+    }
+    app.limits.check(RouteClass::Join, account, app.clock.monotonic())?;
+    let room = app.room(&id)?;
+    // The rule is asked again in the transaction; here it spares the store those who come too early.
+    room.sale().may_join(app.clock.wall())?;
+    let (status, position, joined_at) = match room.joins.join(&app.store, room.id, account).await? {
+        Joined::New { position, joined_at } => (StatusCode::CREATED, position, joined_at),
+        Joined::Known { position, joined_at } => (StatusCode::OK, position, joined_at),
+        Joined::Refused(refusal) => return Err(refusal.into()),
+    };
+    let answer = join_answer(&app, &room, account, Place { position, joined_at });
+    Ok((status, Json(answer)).into_response())
+}
+
+/// The account's place, unless it is over: then joining makes a new one.
+fn live_place(room: &Room, account: AccountId) -> Option<Place> {
+    let place = room.place(account)?;
+    let over = matches!(room.visit(account), Some(Visit::Ended { .. }));
+    (!over).then_some(place)
+}
+
+fn join_answer(app: &App, room: &Room, account: AccountId, place: Place) -> JoinAnswer {
+    let state = room.state(place, room.visit(account).as_ref());
+    let wall = app.clock.wall();
+    let phase = room.phase(wall);
+    let ahead = room.ahead(place.position);
+    JoinAnswer {
+        sale_id: room.id,
+        position: place.position,
+        state,
+        phase,
+        ahead_count: ahead,
+        joined_at: place.joined_at,
+        retry_after_ms: next_poll_ms(room, account, state, ahead, wall),
+        message: message(state, phase),
+    }
+}
+
+/// How the line goes. The first poll after the call goes inside.
+#[utoipa::path(get, path = "/v1/sales/{id}/waiting-room/status", tag = "fan", security(("session" = [])), responses(
+    (status = 200, body = Status), (status = 401, description = "session_invalid"),
+    (status = 404, description = "not_in_queue or sale_not_found"), (status = 429, description = "rate_limited")))]
+pub async fn status(
+    State(app): State<Shared>,
+    Fan(account): Fan,
+    method: Method,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Json<Status>, Problem> {
+    app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
+    let room = app.room(&id)?;
+    let place = room.place(account).ok_or(Refusal::NotInQueue)?;
+    let visit = room.visit(account);
+    let state = room.state(place, visit.as_ref());
+    let looks_only = method == Method::HEAD || is_prefetch(&headers);
+    if state == Standing::Called && !looks_only && room.sale().may_shop(app.clock.wall()).is_ok() {
+        return poll_called(&app, &room, account, place).await.map(Json);
+    }
+    let inside = match &visit {
+        Some(Visit::Inside(inside)) => Some(inside.as_ref()),
+        _ => None,
+    };
+    Ok(Json(status_answer(&app, &room, account, place.position, state, inside)))
+}
+
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose"]
+        .iter()
+        .filter_map(|name| headers.get(*name))
+        .any(|value| value.to_str().is_ok_and(|purpose| purpose.contains("prefetch") || purpose.contains("preview")))
+}
+
+/// The one poll that writes: goes inside, or back in line when it comes too late.
+async fn poll_called(app: &Shared, room: &Room, account: AccountId, place: Place) -> Result<Status, Problem> {
+    let command = PollCalled { sale: room.id, account, claim: ClaimId(app.ids.next()) };
+    let store = app.store.clone();
+    let polled = app.detached(async move { Ok(store.run(command).await?) }).await?;
+    match (polled, room.visit(account)) {
+        (Polled::Inside(claim), Some(Visit::Inside(inside))) if inside.claim.id == claim.id => {
+            Ok(status_answer(app, room, account, place.position, Standing::Inside, Some(&inside)))
+        }
+        (Polled::Inside(claim), _) => {
+            let inside = Inside { claim, token: std::sync::Mutex::new(None) };
+            Ok(status_answer(app, room, account, claim.position, Standing::Inside, Some(&inside)))
+        }
+        (Polled::Stands { position, state }, _) => Ok(status_answer(app, room, account, position, state, None)),
+    }
+}
+
+fn status_answer(
+    app: &App,
+    room: &Room,
+    account: AccountId,
+    position: i64,
+    state: Standing,
+    inside: Option<&Inside>,
+) -> Status {
+    let wall = app.clock.wall();
+    let ahead = room.ahead(position);
+    let phase = room.phase(wall);
+    let estimate = match (state, phase) {
+        (Standing::Waiting, Phase::Open) => estimate_wait_sec(ahead, room.pace(wall)),
+        _ => None,
+    };
+    let admission = inside.map(|inside| admission(app, room, account, inside, wall));
+    let deadline = inside.map(|inside| app.store.shown(inside.claim.deadline));
+    Status {
+        sale_id: room.id,
+        position,
+        ahead_count: ahead,
+        estimated_wait_sec: estimate.map(|(middle, _)| middle),
+        estimated_wait_range_sec: estimate.map(|(_, range)| range),
+        state,
+        admitted: state == Standing::Inside,
+        admission_expires_at: admission.as_ref().map(|(_, expires_at)| *expires_at),
+        admission_token: admission.map(|(token, _)| token),
+        deadline,
+        retry_after_ms: next_poll_ms(room, account, state, ahead, wall),
+        phase,
+        seats_left: SeatsLeft::of(room.stock.free(), room.stock.seats().into()),
+        message: message(state, phase),
+        server_time: wall,
+    }
+}
+
+/// The claim's token: kept, and signed anew at half its life.
+fn admission(app: &App, room: &Room, account: AccountId, inside: &Inside, wall: Timestamp) -> (String, Timestamp) {
+    let half_ms = crate::admission::ADMISSION_TTL_SEC * 500;
+    let mut kept = inside.token.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*kept {
+        Some((token, expires_at)) if expires_at.since_ms(wall) > half_ms => (token.clone(), *expires_at),
+        _ => {
+            let Claim { id, .. } = inside.claim;
+            let fresh = app.admissions.mint(room.id, account, id, wall);
+            *kept = Some(fresh.clone());
+            fresh
+        }
+    }
+}
+
+fn next_poll_ms(room: &Room, account: AccountId, state: Standing, ahead: i64, wall: Timestamp) -> i64 {
+    let sale = room.sale();
+    let open_ms = wall.since_ms(sale.terms.opens_at);
+    let rate = if state == Standing::Waiting && !sale.may_call(wall) { 0 } else { sale.terms.admit_per_minute };
+    // Spread by person and by minute: the same people do not always come together.
+    let spread = (account.0.as_u128() ^ (wall.millis() / 1000) as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    retry_after_ms(ahead, rate, open_ms, room.waiting(), spread as u64)
+}
+
+const fn message(state: Standing, phase: Phase) -> &'static str {
+    match (state, phase) {
+        (Standing::Bought, _) => "You have your tickets. Joining again gives a new place at the end.",
+        (Standing::Expired, _) => "Your time inside is over. Joining again gives a new place at the end.",
+        (Standing::Left, _) => "You left the line. Joining again gives a new place at the end.",
+        (_, Phase::Ended) => "The sale is over.",
+        (Standing::Inside, _) => "It is your turn: choose your seats and pay before the deadline.",
+        (Standing::Called, _) => "You have been called: come in.",
+        (Standing::Returning, Phase::SoldOut) => "Everything is sold. You keep your place in case seats come back.",
+        (Standing::Returning, _) => "You came after your call. You will be called again, before those behind you.",
+        (Standing::Waiting, Phase::SoldOut) => "Everything is sold. You keep your place in case seats come back.",
+        (Standing::Waiting, Phase::Paused) => "The line is paused. Your place is yours.",
+        (Standing::Waiting, _) => "Your place is yours: refresh, lock your phone or switch device as you like.",
+    }
+}
+
+/// Gives the place up.
+#[utoipa::path(post, path = "/v1/sales/{id}/waiting-room/leave", tag = "fan", security(("session" = [])), responses(
+    (status = 200, description = "the place is given up; joining again starts at the end"),
+    (status = 404, description = "not_in_queue"), (status = 409, description = "checkout_in_progress")))]
+pub async fn leave(
+    State(app): State<Shared>,
+    Fan(account): Fan,
+    Path(id): Path<String>,
+) -> Result<Json<serde_json::Value>, Problem> {
+    app.limits.check(RouteClass::Join, account, app.clock.monotonic())?;
+    let room = app.room(&id)?;
+    let (store, sale) = (app.store.clone(), room.id);
+    let leave = store::queue::Leave { sale, account };
+    let position = app.detached(async move { Ok(store.run(leave).await?) }).await?;
+    Ok(Json(serde_json::json!({
+        "position": position, "state": Standing::Left, "message": message(Standing::Left, Phase::Open),
+    })))
+}

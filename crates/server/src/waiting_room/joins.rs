@@ -1,0 +1,114 @@
+//! Joins of one sale, written together: at most one batch is under way, and what arrives meanwhile is the next one.
+//! No timer: a single join on an idle node is written at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::{AccountId, SaleId};
+use store::queue::{JoinBatch, Joined};
+use store::{Failure, MOST_ROWS_PER_COMMAND, Store};
+use tokio::sync::oneshot;
+
+/// Joins that wait for their batch: a fifth of a second of work; more is answered "overloaded" at once.
+const WAITING_MAX: usize = 20_000;
+
+type Answer = Result<Joined, Failure>;
+
+#[derive(Default)]
+pub struct Joins {
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<(AccountId, oneshot::Sender<Answer>)>,
+    under_way: bool,
+}
+
+impl Joins {
+    /// Joins one account. The write goes on if the caller goes away.
+    pub async fn join(self: &Arc<Self>, store: &Store, sale: SaleId, account: AccountId) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let start = {
+            let mut queue = self.lock();
+            if queue.waiting.len() >= WAITING_MAX {
+                return Err(Failure::Overloaded);
+            }
+            queue.waiting.push((account, reply));
+            !std::mem::replace(&mut queue.under_way, true)
+        };
+        if start {
+            tokio::spawn(Arc::clone(self).work(store.clone(), sale));
+        }
+        answer.await.unwrap_or(Err(Failure::Unknown))
+    }
+
+    async fn work(self: Arc<Self>, store: Store, sale: SaleId) {
+        while let Some(batch) = self.take() {
+            let mut accounts: Vec<AccountId> = Vec::with_capacity(batch.len());
+            let mut index = HashMap::with_capacity(batch.len());
+            for (account, _) in &batch {
+                index.entry(*account).or_insert_with(|| {
+                    accounts.push(*account);
+                    accounts.len() - 1
+                });
+            }
+            let mut answers = write(&store, sale, accounts).await;
+            for (account, reply) in batch {
+                let answer = &mut answers[index[&account]];
+                // Two requests of one account in one batch: the second hears that it has a place.
+                let next = match answer {
+                    Ok(Joined::New { position, joined_at }) => {
+                        Ok(Joined::Known { position: *position, joined_at: *joined_at })
+                    }
+                    Ok(joined) => Ok(*joined),
+                    Err(failure) => Err(copy(failure)),
+                };
+                // A caller who has gone away needs no answer.
+                drop(reply.send(std::mem::replace(answer, next)));
+            }
+        }
+    }
+
+    fn take(&self) -> Option<Vec<(AccountId, oneshot::Sender<Answer>)>> {
+        let mut queue = self.lock();
+        if queue.waiting.is_empty() {
+            queue.under_way = false;
+            return None;
+        }
+        let count = queue.waiting.len().min(MOST_ROWS_PER_COMMAND);
+        Some(queue.waiting.drain(..count).collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One batch; where it fails as a whole, its halves, so that only the cause is refused.
+async fn write(store: &Store, sale: SaleId, accounts: Vec<AccountId>) -> Vec<Answer> {
+    let mut answers = Vec::with_capacity(accounts.len());
+    let mut parts = vec![accounts];
+    while let Some(mut part) = parts.pop() {
+        match store.run(JoinBatch { sale, accounts: part.clone() }).await {
+            Ok(joined) => answers.extend(joined.into_iter().map(Ok)),
+            Err(Failure::Broken(_)) if part.len() > 1 => {
+                let rest = part.split_off(part.len() / 2);
+                parts.extend([rest, part]);
+            }
+            Err(failure) => answers.extend(part.iter().map(|_| Err(copy(&failure)))),
+        }
+    }
+    answers
+}
+
+fn copy(failure: &Failure) -> Failure {
+    match failure {
+        Failure::Refused(refusal) => Failure::Refused(*refusal),
+        Failure::Overloaded => Failure::Overloaded,
+        Failure::StorageFull => Failure::StorageFull,
+        Failure::Unknown => Failure::Unknown,
+        Failure::Stopped => Failure::Stopped,
+        Failure::Broken(error) => Failure::Broken(store::DbError::Bug(error.to_string())),
+    }
+}

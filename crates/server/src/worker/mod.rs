@@ -1,0 +1,74 @@
+//! What happens without being asked: calls, expiries, settlements, unfinished halls. One `tick(app)` per file.
+
+pub mod admit;
+pub mod build;
+pub mod expire;
+pub mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::app::{App, Shared};
+
+/// People are called five times a second.
+pub const TICK: Duration = Duration::from_millis(200);
+/// Other work is done at every so many ticks.
+const EXPIRE_EVERY: u64 = 2;
+const SETTLE_EVERY: u64 = 25;
+const BUILD_EVERY: u64 = 25;
+const TICKS_PER_SEC: u64 = 5;
+
+/// Ticks until `shutdown` turns true.
+pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
+    let mut timer = tokio::time::interval(TICK);
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let settling = tokio::spawn(settle_forever(Arc::clone(&app), shutdown.clone()));
+    let mut requests = app.metrics.total();
+    for number in 1_u64.. {
+        tokio::select! {
+            _ = timer.tick() => {}
+            _ = shutdown.wait_for(|asked| *asked) => break,
+        }
+        tick(&app, number).await;
+        if number % TICKS_PER_SEC == 0 {
+            let total = app.metrics.total();
+            app.metrics.set_per_sec(i64::try_from(total - requests).unwrap_or(i64::MAX));
+            requests = total;
+        }
+    }
+    settling.abort();
+}
+
+/// One tick of everything that is due. Also the way tests move time on.
+pub async fn tick(app: &App, number: u64) {
+    if number.is_multiple_of(EXPIRE_EVERY) {
+        report(app, "expire", expire::tick(app).await);
+    }
+    if number.is_multiple_of(BUILD_EVERY) {
+        report(app, "build", build::tick(app).await);
+    }
+    report(app, "admit", admit::tick(app).await);
+}
+
+/// Apart from the rest: a slow provider must not stop the calls.
+async fn settle_forever(app: Shared, mut shutdown: watch::Receiver<bool>) {
+    let mut timer = tokio::time::interval(TICK * u32::try_from(SETTLE_EVERY).unwrap_or(1));
+    timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = timer.tick() => {}
+            _ = shutdown.wait_for(|asked| *asked) => return,
+        }
+        report(&app, "settle", settle::tick(&app).await);
+    }
+}
+
+fn report(app: &App, what: &'static str, done: Result<(), store::Failure>) {
+    if let Err(error) = done {
+        app.metrics.tick_failed();
+        tracing::warn!(%error, what, "a tick failed; the next one tries again");
+    }
+}

@@ -1,0 +1,32 @@
+//! Asks the provider about payments whose answer was lost, also those of an earlier life, and gives money back.
+
+use store::Failure;
+use store::checkout::{Refunded, Unsettled};
+use store::payment::Verdict;
+
+use crate::app::App;
+use crate::routes::checkout::settle;
+
+/// Younger ones still have somebody who waits for the provider.
+const OLDER_THAN_MS: i64 = 30_000;
+
+pub async fn tick(app: &App) -> Result<(), Failure> {
+    for order in app.store.read(Unsettled { older_than_ms: OLDER_THAN_MS }).await? {
+        let charge = order.charge;
+        if order.refund {
+            if app.payments.refund(charge.clone()).await {
+                app.store.run(Refunded { order: charge.order }).await?;
+            }
+            continue;
+        }
+        let verdict = app.payments.look_up(charge.clone()).await;
+        if verdict == Verdict::Unknown {
+            continue;
+        }
+        // A refusal is a settlement too; an error is tried again at the next tick.
+        if let Err(problem) = settle(app, &charge, verdict == Verdict::Captured).await {
+            tracing::info!(code = problem.code, order = %charge.order, "a lost payment was settled");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! The command line: subcommands, options and their help.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use server::config::{DEV_ADMIN_KEY, Settings};
+
+use crate::telemetry;
+
+const DEFAULT_BASE_URL: &str = "http://localhost:8080";
+
+/// Sells tickets when far more people want them than there are seats, and proves that it does so fairly.
+#[derive(Debug, Parser)]
+#[command(name = "traffic", version, about, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    /// What to log, such as `info` or `warn,server=debug`
+    #[arg(long, global = true, value_name = "FILTER", env = "TRAFFIC_LOG", default_value = "info",
+        value_parser = telemetry::checked_filter, help_heading = "Logging")]
+    pub(crate) log: String,
+    /// How to log; auto is text on a terminal and JSON elsewhere
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "auto", help_heading = "Logging")]
+    pub(crate) log_format: LogFormat,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  traffic serve --dev                     a server on http://localhost:8080, data in data/traffic.db
+  traffic seed                            a new demo sale; prints SALE_ID=<id>
+  traffic sim launch_spike --vus-max 200  200 fans rush the doors; PASS or FAIL with every count
+  traffic assert-queue --sale <ID>        is the line of this sale in order, and every seat sold once?
+
+`traffic <COMMAND> --help` shows the options of one command.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server until it is told to stop (SIGTERM or Ctrl-C)
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(Box<ServeArgs>),
+    /// Make a new demo sale on a running server and print SALE_ID=<id>
+    Seed(SeedArgs),
+    /// Check the order and the seats of one sale from its records; exit 1 on any violation
+    AssertQueue(AssertQueueArgs),
+    /// Run a load scenario against a server and judge it
+    #[command(after_help = SIM_EXAMPLES)]
+    Sim(Box<SimArgs>),
+    /// Bring the database to this version's schema and stop
+    Migrate(Box<ServeArgs>),
+    /// Print the description of the HTTP interface (OpenAPI, JSON)
+    Openapi,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Auto,
+    Text,
+    Json,
+}
+
+const SERVE_EXAMPLES: &str = "\
+Settings: a flag wins over the environment variable, that over the config file, that over the default
+(every setting with its default: traffic.default.toml). Prefer the environment or the file for secrets:
+others on the machine can read flags.
+
+Examples:
+  traffic serve --dev
+  traffic serve --dev --http-addr 127.0.0.1:9000 --database-url sqlite:///tmp/try.db
+  JWT_SECRET=$(openssl rand -hex 32) ADMIN_API_KEY=$(openssl rand -hex 32) traffic serve";
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Settings in TOML, keys as in traffic.default.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// A running server, and the right to administer it.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// Address of the server [default: http://localhost:8080]
+    #[arg(long, value_name = "URL", env = "BASE_URL")]
+    base_url: Option<String>,
+    /// The server's admin key [default on loopback: dev-admin-key]
+    #[arg(long, value_name = "KEY", env = "ADMIN_API_KEY", hide_env_values = true)]
+    admin_key: Option<String>,
+}
+
+impl Target {
+    /// Without a slash at its end. An empty variable, as make passes it on, counts as not set.
+    pub(crate) fn base_url(&self) -> &str {
+        given(self.base_url.as_ref()).unwrap_or(DEFAULT_BASE_URL).trim_end_matches('/')
+    }
+
+    /// The known key is never sent to another machine.
+    pub(crate) fn admin_key(&self) -> anyhow::Result<&str> {
+        match given(self.admin_key.as_ref()) {
+            Some(key) => Ok(key),
+            None if is_loopback(self.base_url()) => Ok(DEV_ADMIN_KEY),
+            None => bail!("{} is another machine: give its key with --admin-key or ADMIN_API_KEY", self.base_url()),
+        }
+    }
+}
+
+/// True for `localhost` and loopback addresses, whatever the scheme and port.
+pub(crate) fn is_loopback(base_url: &str) -> bool {
+    let authority = base_url.split_once("://").map_or(base_url, |(_, rest)| rest).split(['/', '?', '#']).next();
+    // Whoever stands before an `@` is a user name made to look like a host.
+    let host_port = authority.unwrap_or_default().rsplit('@').next().unwrap_or_default();
+    let host = match host_port.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((v6, _)) => v6,
+        None => host_port.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+fn given(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).filter(|text| !text.is_empty())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SeedArgs {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Seats of the sale
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    pub(crate) total_seats: u32,
+    /// People let in per minute
+    #[arg(long, value_name = "N", default_value_t = 5_000)]
+    pub(crate) admit_per_minute: u32,
+    /// Most people waiting at once
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub(crate) waiting_room_cap: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AssertQueueArgs {
+    /// The sale
+    #[arg(long, value_name = "ID", env = "SALE_ID", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) sale: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+const SIM_EXAMPLES: &str = "\
+Verdicts and exit codes: PASS 0, FAIL 99, INVALID 98 (the measurement cannot be trusted), ABORTED 105,
+a plan that cannot be run 104. Without SCENARIO the ten scenarios are listed, with exit code 2.
+With no server at the base URL, a private one is started for the run.
+
+Examples:
+  traffic sim launch_spike
+  traffic sim launch_spike --vus-max 200 --steady 20s
+  K6_VUS_MAX=200 K6_STEADY=20s traffic sim launch_spike --base-url http://127.0.0.1:9000";
+
+#[derive(Debug, Args)]
+pub(crate) struct SimArgs {
+    /// Which scenario; without it they are listed
+    #[arg(value_name = "SCENARIO")]
+    scenario: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Folder for the report and the history
+    #[arg(long, value_name = "DIR", default_value = "data/runs")]
+    pub(crate) out: PathBuf,
+    /// Allow a target that is not this machine
+    #[arg(long)]
+    pub(crate) remote: bool,
+    /// Judge order, seats and money only: for machines too busy or too small for the times
+    #[arg(long)]
+    pub(crate) no_time_limits: bool,
+    #[command(flatten)]
+    pub(crate) knobs: KnobArgs,
+}
+
+impl SimArgs {
+    pub(crate) fn scenario(&self) -> Option<&str> {
+        given(self.scenario.as_ref())
+    }
+}
+
+/// The shape of a load run; texts, because the lab parses and refuses them by name.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Shape of the run")]
+pub(crate) struct KnobArgs {
+    /// Number of different fans [env: K6_VUS_MAX] [default: 500]
+    #[arg(long, value_name = "N")]
+    vus_max: Option<String>,
+    /// Time over which fans arrive, `10s` or seconds [env: K6_RAMP_UP] [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    ramp_up: Option<String>,
+    /// Time in line and in the shop [env: K6_STEADY] [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    steady: Option<String>,
+    /// Time for journeys under way to end [env: K6_RAMP_DOWN] [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    ramp_down: Option<String>,
+    /// People let in per minute [env: K6_ADMIT_PER_MIN] [default: 6000]
+    #[arg(long, value_name = "N")]
+    admit_per_min: Option<String>,
+    /// Most people waiting at once [env: K6_WAITING_ROOM_CAP] [default: 100000]
+    #[arg(long, value_name = "N")]
+    waiting_room_cap: Option<String>,
+    /// Seats of the sale that the run makes [env: K6_TOTAL_SEATS] [default: 500]
+    #[arg(long, value_name = "N")]
+    total_seats: Option<String>,
+    /// The same seed gives the same run [env: SEED]
+    #[arg(long, value_name = "N")]
+    seed: Option<String>,
+    /// Use this open sale instead of making one [env: SALE_ID]
+    #[arg(long, value_name = "ID")]
+    sale_id: Option<String>,
+}
+
+/// One knob that was set, and whether by a flag; else it was the environment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct GivenKnob {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    pub(crate) by_flag: bool,
+}
+
+impl KnobArgs {
+    /// What was set, flags over the environment. `env` looks a variable up.
+    pub(crate) fn given(&self, env: impl Fn(&str) -> Option<String>) -> Vec<GivenKnob> {
+        let flags = [
+            ("K6_VUS_MAX", &self.vus_max),
+            ("K6_RAMP_UP", &self.ramp_up),
+            ("K6_STEADY", &self.steady),
+            ("K6_RAMP_DOWN", &self.ramp_down),
+            ("K6_ADMIT_PER_MIN", &self.admit_per_min),
+            ("K6_WAITING_ROOM_CAP", &self.waiting_room_cap),
+            ("K6_TOTAL_SEATS", &self.total_seats),
+            ("SEED", &self.seed),
+            ("SALE_ID", &self.sale_id),
+        ];
+        let known = |(name, flag): (&'static str, &Option<String>)| {
+            let value = flag.clone().or_else(|| env(name)).filter(|value| !value.is_empty())?;
+            Some(GivenKnob { name, value, by_flag: flag.is_some() })
+        };
+        flags.into_iter().filter_map(known).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

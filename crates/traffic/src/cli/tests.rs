@@ -1,0 +1,83 @@
+//! What the command line understands, and what it says to mistakes.
+
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Command, clap::Error> {
+    Cli::try_parse_from(line.split(' ')).map(|cli| cli.command)
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn mistakes_name_what_was_wrong() {
+    for (line, named) in [
+        ("traffic serve --no-such-flag", "--no-such-flag"),
+        ("traffic sevre", "serve"),
+        ("traffic assert-queue", "--sale"),
+        ("traffic seed --total-seats many", "--total-seats"),
+        ("traffic serve --dev --env production", "--env"),
+        ("traffic sim one two", "two"),
+        ("traffic seed --log ,,=x=y", "--log"),
+    ] {
+        let error = parse(line).unwrap_err();
+        assert!(error.to_string().contains(named), "{line}: {error}");
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn help_is_not_an_error() {
+    assert_eq!(parse("traffic --help").unwrap_err().kind(), ErrorKind::DisplayHelp);
+    assert!(parse("traffic sim --help").unwrap_err().to_string().contains("PASS 0, FAIL 99"));
+}
+
+#[test]
+fn a_scenario_may_be_left_out() {
+    let Ok(Command::Sim(args)) = parse("traffic sim") else { panic!("sim alone is understood") };
+    assert_eq!(args.scenario(), None);
+}
+
+#[test]
+fn knobs_come_from_flags_over_the_environment_and_empty_ones_do_not_count() {
+    let Ok(Command::Sim(args)) = parse("traffic sim launch_spike --vus-max 40") else { panic!("understood") };
+    let env = |name: &str| match name {
+        "K6_VUS_MAX" => Some("1".to_owned()),
+        "K6_STEADY" => Some("8s".to_owned()),
+        "SEED" => Some(String::new()),
+        _ => None,
+    };
+    let knob = |name, value: &str, by_flag| GivenKnob { name, value: value.to_owned(), by_flag };
+    assert_eq!(args.knobs.given(env), [knob("K6_VUS_MAX", "40", true), knob("K6_STEADY", "8s", false)]);
+}
+
+#[test]
+fn the_development_key_is_for_loopback_only() {
+    let target = |base_url: &str, admin_key: Option<&str>| Target {
+        base_url: Some(base_url.to_owned()),
+        admin_key: admin_key.map(str::to_owned),
+    };
+    assert_eq!(target("", None).base_url(), "http://localhost:8080");
+    assert_eq!(target("http://127.0.0.1:9000/", Some("")).admin_key().unwrap(), "dev-admin-key");
+    assert_eq!(target("https://tickets.example", Some("k")).admin_key().unwrap(), "k");
+    assert!(target("https://tickets.example", None).admin_key().unwrap_err().to_string().contains("ADMIN_API_KEY"));
+}
+
+#[test]
+fn loopback_is_told_from_what_only_looks_like_it() {
+    for near in
+        ["http://localhost", "http://localhost:8080/x", "http://127.8.8.8:1", "http://[::1]:8080", "localhost:1"]
+    {
+        assert!(is_loopback(near), "{near}");
+    }
+    for far in
+        ["http://localhost.example", "http://localhost@evil.example", "http://10.0.0.1", "http://[2001:db8::1]:1", ""]
+    {
+        assert!(!is_loopback(far), "{far}");
+    }
+}

@@ -1,0 +1,86 @@
+//! `traffic serve`: settings, limits of the process, signals; then the server until it is told to stop.
+
+use std::fs;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use server::app::{App, Outside, Shared};
+use server::config::{Config, ConfigError};
+use server::listener::{ConnectionLimits, Listener};
+use server::{router, routes, worker};
+use tokio::sync::watch;
+
+use crate::cli::ServeArgs;
+use crate::{real, signals};
+
+/// The store has stopped by itself: a supervisor should start the server again.
+const EXIT_STORAGE: u8 = 3;
+
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let config = load_config(args)?;
+    let limits = ConnectionLimits::new(real::raise_open_files());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let shutdown = signals::shutdown()?;
+        serve(config, limits, shutdown).await
+    })
+}
+
+/// All layers of the settings. What is wrong comes as a [`ConfigError`].
+pub(crate) fn load_config(args: &ServeArgs) -> anyhow::Result<Config> {
+    let Some(path) = &args.config else {
+        return Ok(Config::load(&args.settings, &real::env, None)?);
+    };
+    let text = fs::read_to_string(path)
+        .map_err(|error| ConfigError { lines: vec![format!("--config {}: {error}", path.display())] })?;
+    Ok(Config::load(&args.settings, &real::env, Some((path, &text)))?)
+}
+
+async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
+    // Bound first: a busy address must be named before the data is touched.
+    let listener = Listener::bind(&config.http_addrs)?;
+    let app = App::start(config, outside()).await?;
+    if app.config.lab {
+        let sale = routes::demo::ensure_demo_sale(&app)
+            .await
+            .map_err(|problem| anyhow::anyhow!("the demo sale cannot be made: {}", problem.detail))?;
+        tracing::info!(%sale, "the demo sale");
+    }
+    tracing::info!(addrs = ?listener.local_addrs()?, connections_max = limits.connections_max, "listening");
+    let shutdown = any(asked, app.store.broken());
+    let ticking = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone()));
+    listener.serve(router::router(Arc::clone(&app)), limits, Arc::clone(&app.connections), shutdown).await;
+    ticking.await.context("the worker died")?;
+    Ok(stop(&app).await)
+}
+
+fn outside() -> Outside {
+    Outside { clock: Arc::new(real::SystemClock::start()), ids: Arc::new(real::SystemIds), cores: real::cores() }
+}
+
+/// What waits is still written, unless the storage has failed.
+async fn stop(app: &Shared) -> ExitCode {
+    app.store.close().await;
+    if *app.store.broken().borrow() {
+        tracing::error!("the storage failed: the server has stopped and acknowledged nothing since");
+        return ExitCode::from(EXIT_STORAGE);
+    }
+    tracing::info!("stopped");
+    ExitCode::SUCCESS
+}
+
+/// True as soon as one of the two is.
+fn any(mut one: watch::Receiver<bool>, mut other: watch::Receiver<bool>) -> watch::Receiver<bool> {
+    let (sender, either) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = one.wait_for(|asked| *asked) => {}
+            _ = other.wait_for(|asked| *asked) => {}
+        }
+        sender.send_replace(true);
+        // Dropping the sender would look like a second reason to stop; it is kept until nobody listens.
+        sender.closed().await;
+    });
+    either
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2317  # the steps are called by name
+# Everything that must hold, from a clean clone: build, tests, then the commands and the README as a person uses them.
+# Times are not judged here: that needs a quiet machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+TALLY=$(mktemp "${TMPDIR:-/tmp}/traffic-tally.XXXXXX")
+export TALLY
+trap 'rm -f "$TALLY"' EXIT
+
+step() {
+    local name=$1 start=$SECONDS outcome=0; shift
+    echo "== $name"
+    "$@" || outcome=$?
+    echo "== $name: $([ "$outcome" = 0 ] && echo ok || echo "failed ($outcome)"), $((SECONDS - start)) s"
+    return "$outcome"
+}
+
+tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --workspace --profile ci
+    else
+        cargo test --workspace --lib --bins --tests
+    fi
+}
+
+# nextest runs no documentation examples. Without one there is nothing to compile.
+examples() {
+    if grep -rqE '^\s*//[/!] ```(rust)?$' crates/*/src; then
+        cargo test --workspace --doc
+    else
+        echo "no documentation examples"
+    fi
+}
+
+step "setup" scripts/setup.sh
+step "build" cargo build --workspace --all-targets
+step "tests" tests
+step "documentation examples" examples
+outcome=0
+step "setup script" scripts/test-setup.sh || outcome=1
+step "commands" scripts/test-desktop.sh || outcome=1
+step "README" scripts/test-readme.sh || outcome=1
+echo "shell checks:"
+awk '{ passed += $1; failed += $2 } END { print passed + 0 " passed, " failed + 0 " failed" }' "$TALLY"
+exit "$outcome"
