@@ -1,7 +1,7 @@
 //! The drip: how many are called at one tick, and the claims of those who come.
 //!
 //! A token bucket in whole people, over positions: credit grows with time at the sale's rate and is spent by calls.
-//! What the crowd inside, the stock or the line leaves unspent is not saved up, so there is never a burst.
+//! What the crowd inside, the stock or the line leaves unspent is not saved up, so there is never a burst (ADR 0001).
 
 use crate::clock::Timestamp;
 use crate::ids::ClaimId;
@@ -11,8 +11,10 @@ use crate::waiting_room::EndedAs;
 
 /// Credit for one call. With a rate per minute and time in milliseconds, credit stays a whole number.
 pub const PERSON: i64 = 60_000;
-/// A tick that comes late is credited for at most this much time: no burst after a pause or a restart.
+/// A tick that comes late is credited for at most this much time.
 pub const LONGEST_CATCH_UP_MS: i64 = 2_000;
+/// The same after a tick that nothing held back: an empty line, a pause, closed doors. One tick's worth.
+pub const CATCH_UP_AFTER_A_LULL_MS: i64 = 200;
 
 /// What held the drip back at a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +78,11 @@ pub struct Tick {
 ///
 /// Invariant: the watermark only rises and never passes the last entry.
 pub fn tick(terms: &Terms, drip: Drip, crowd: Crowd, now: Timestamp, open_for_ms: i64) -> Tick {
-    let credit_ms = now.since_ms(drip.last_tick_at).min(open_for_ms).clamp(0, LONGEST_CATCH_UP_MS);
+    let most_ms = match drip.bound_by {
+        Some(Bound::Rate | Bound::Cap | Bound::Stock) => LONGEST_CATCH_UP_MS,
+        Some(Bound::Line) | None => CATCH_UP_AFTER_A_LULL_MS,
+    };
+    let credit_ms = now.since_ms(drip.last_tick_at).min(open_for_ms).clamp(0, most_ms);
     let credit = drip.credit + credit_ms * terms.admit_per_minute;
 
     let coming = crowd.called_in_window;
@@ -103,6 +109,15 @@ pub fn tick(terms: &Terms, drip: Drip, crowd: Crowd, now: Timestamp, open_for_ms
             last_tick_at: now,
             bound_by: Some(bound_by),
         },
+    }
+}
+
+impl Drip {
+    /// Nothing would be learnt by writing this again: the tick before was a lull too.
+    pub fn rests(&self, after: &Self) -> bool {
+        self.through == after.through
+            && self.bound_by == after.bound_by
+            && !matches!(self.bound_by, Some(Bound::Rate | Bound::Cap | Bound::Stock))
     }
 }
 
@@ -159,7 +174,11 @@ mod tests {
     };
 
     fn drip(through: i64, credit: i64) -> Drip {
-        Drip { through, credit, last_tick_at: Timestamp(0), bound_by: None }
+        Drip { through, credit, last_tick_at: Timestamp(0), bound_by: Some(Bound::Rate) }
+    }
+
+    fn lull(through: i64) -> Drip {
+        Drip { bound_by: Some(Bound::Line), ..drip(through, 0) }
     }
 
     fn terms(rate: i64) -> Terms {
@@ -181,9 +200,26 @@ mod tests {
     }
 
     #[test]
-    fn no_burst_after_a_pause() {
-        let tick = tick(&terms(6000), drip(0, 0), CROWD, Timestamp(600_000), 600_000);
-        assert_eq!(tick.called, 200);
+    fn a_late_tick_catches_up_two_seconds() {
+        let called = |at| tick(&terms(6000), drip(0, 0), CROWD, Timestamp(at), at).called;
+        assert_eq!((called(1_999), called(2_000), called(600_000)), (199, 200, 200));
+    }
+
+    #[test]
+    fn no_burst_after_a_pause_or_an_empty_line() {
+        let called = |drip| tick(&terms(6000), drip, CROWD, Timestamp(600_000), 600_000).called;
+        assert_eq!(called(lull(0)), 20);
+        assert_eq!(called(idle(drip(0, 0), Timestamp(0))), 20);
+    }
+
+    #[test]
+    fn a_lull_after_a_lull_has_nothing_to_write() {
+        let empty = Crowd { last_position: 7, ..CROWD };
+        let after = tick(&terms(6000), lull(7), empty, Timestamp(200), 200).drip;
+        assert!(lull(7).rests(&after));
+        assert!(!drip(7, 0).rests(&after), "the first lull is written");
+        let waiting = tick(&terms(6000), lull(7), CROWD, Timestamp(1), 1).drip;
+        assert!(!lull(7).rests(&waiting), "a line that waits for credit is written");
     }
 
     #[test]

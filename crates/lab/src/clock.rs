@@ -30,11 +30,30 @@ impl Clock {
         u64::try_from(wall_ms.saturating_sub(self.wall_start_ms)).unwrap_or(0).saturating_mul(1_000)
     }
 
-    /// Returns at `at_us`, or at once if that has passed. Tokio's timer is 1 ms coarse; the lag histogram shows it.
+    /// Returns at `at_us` or up to 2 ms later, never before; at once if that has passed. Tokio's timer has
+    /// ticks of 1 ms; the loop makes "never before" ours: `sent >= intended` is what every latency is counted from.
     pub(crate) async fn sleep_until(&self, at_us: u64) {
         if at_us > self.now_us() {
             let at = self.start + Duration::from_micros(at_us);
             tokio::time::sleep_until(tokio::time::Instant::from_std(at)).await;
+        }
+        while at_us > self.now_us() {
+            tokio::time::sleep(Duration::from_micros(at_us - self.now_us())).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_is_woken_too_early() {
+        let clock = Clock::start();
+        for step in 1..60 {
+            let at_us = clock.now_us() + step * 37;
+            clock.sleep_until(at_us).await;
+            assert!(clock.now_us() >= at_us);
         }
     }
 }

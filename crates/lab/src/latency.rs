@@ -24,6 +24,11 @@ pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new(DIGITS).expect("three digits are allowed")
 }
 
+/// Records a value, growing as needed. `saturating_record` would clamp to the range seen so far: a fresh histogram has none.
+pub(crate) fn note(histogram: &mut Histogram<u64>, value_us: u64) {
+    histogram.record(value_us).expect("an automatically growing histogram takes any value");
+}
+
 impl Default for Latencies {
     fn default() -> Self {
         Latencies {
@@ -41,18 +46,18 @@ impl Latencies {
     pub(crate) fn add(&mut self, record: &Record, lag_us: u64) {
         let response = record.received_us - record.intended_us;
         if record.outcome == Outcome::HeldBack {
-            self.response.saturating_record(response);
+            note(&mut self.response, response);
             self.held_back += 1;
             return;
         }
-        self.lag.saturating_record(lag_us);
+        note(&mut self.lag, lag_us);
         if record.failed() {
-            self.failed.saturating_record(response);
+            note(&mut self.failed, response);
         } else if matches!(record.outcome, Outcome::Refused { .. }) {
-            self.refused.saturating_record(response);
+            note(&mut self.refused, response);
         } else {
-            self.response.saturating_record(response);
-            self.service.saturating_record(record.received_us - record.sent_us);
+            note(&mut self.response, response);
+            note(&mut self.service, record.received_us - record.sent_us);
         }
     }
 
@@ -95,5 +100,17 @@ impl ByOp {
             all.merge(one);
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_histogram_takes_long_times_within_a_tenth_of_a_percent() {
+        let mut fresh = histogram();
+        note(&mut fresh, 1_400_000);
+        assert!((1_400_000..=1_401_400).contains(&fresh.value_at_quantile(0.99)));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hdrhistogram::Histogram;
 
 use crate::history::{Op, Outcome, Record, Value, Why};
-use crate::latency::ByOp;
+use crate::latency::{ByOp, note};
 use crate::plan::Shape;
 
 /// One second of the run, for the series.
@@ -119,7 +119,7 @@ impl Recorder {
 }
 
 /// What a record newly brought about.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Progress {
     joined: bool,
     admitted: bool,
@@ -172,7 +172,7 @@ impl Second {
         self.admitted += u64::from(progress.admitted);
         self.tickets += progress.tickets;
         if !record.failed() {
-            self.response.saturating_record(record.received_us - record.intended_us);
+            note(&mut self.response, record.received_us - record.intended_us);
         }
     }
 }

@@ -93,9 +93,12 @@ fn same_instance(samples: &[Sample]) -> ValidityRow {
 
 /// acknowledged <= the server's count <= acknowledged + unknown. Only where nobody else uses the sale.
 fn counts(facts: &Facts<'_>) -> Vec<ValidityRow> {
-    let Some(stats) = facts.samples.iter().rev().find_map(|sample| sample.stats.as_ref()).filter(|_| facts.own_sale)
-    else {
+    if !facts.own_sale {
         return vec![];
+    }
+    // Only the last sample was taken after every answer.
+    let Some(stats) = facts.samples.last().and_then(|sample| sample.stats.as_ref()) else {
+        return vec![ValidityRow::new("the server's counts at the end", "none", "one", false)];
     };
     let records = &facts.recorded.records;
     let places: HashSet<(u32, u64)> = records.iter().filter_map(place).collect();

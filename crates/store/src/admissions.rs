@@ -79,7 +79,10 @@ impl Verb for Tick {
         let Some(drip) = drip.first().map(rows::drip) else { return Err(Refusal::SaleBuilding.into()) };
         let sale = load_sale(tx, self.sale).await?;
         if !sale.may_call(tx.wall()) {
-            self.save(tx, drip, admission::idle(drip, tx.now())).await?;
+            let idle = admission::idle(drip, tx.now());
+            if !drip.rests(&idle) {
+                self.save(tx, drip, idle).await?;
+            }
             return Ok(TickDone::Idle);
         }
         let crowd = crowd(tx, &sale, drip).await?;
@@ -92,7 +95,9 @@ impl Verb for Tick {
 impl Tick {
     async fn apply<T: Tx>(&self, tx: &mut T, before: Drip, ticked: Ticked) -> Outcome<TickDone> {
         let recalled = self.recall(tx, ticked.recalled).await?;
-        self.save(tx, before, ticked.drip).await?;
+        if recalled > 0 || !before.rests(&ticked.drip) {
+            self.save(tx, before, ticked.drip).await?;
+        }
         let bound_by = ticked.drip.bound_by.unwrap_or(Bound::Line);
         let people = ticked.called + recalled;
         if people > 0 || ticked.drip.bound_by != before.bound_by {

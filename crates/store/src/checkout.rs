@@ -168,7 +168,8 @@ impl Verb for FinishCheckout {
         let hold = tx.lock("select state, seats from holds where id = ?1", &[order.hold.into()]).await?;
         let hold = hold.first().ok_or_else(|| DbError::Bug(format!("{} has no hold", order.id)))?;
         let sale = load_sale(tx, order.sale).await?;
-        let ours = order.seats_are_ours(tx, hold).await?;
+        // Two payments of one visit can cross when the first outlasts its hold.
+        let ours = order.seats_are_ours(tx, hold).await? && !order.admission_is_used(tx).await?;
         let others = order.other_usage(tx, hold).await?;
         match order::captured(&sale, ours, others, hold.int(1)) {
             Captured::Confirm => self.confirm(tx, &order).await.map(Finished::Confirmed),
@@ -340,6 +341,12 @@ impl Order {
             )
             .await?;
         Ok(row.is_some_and(|row| row.int(0) == 0))
+    }
+
+    /// One admission is one order: another one under the same claim was confirmed first.
+    async fn admission_is_used<T: Tx>(&self, tx: &mut T) -> Outcome<bool> {
+        let sql = "select 1 from claims where id = ?1 and ended_as = ?2";
+        Ok(tx.first(sql, &[self.claim.into(), EndedAs::Bought.name().into()]).await?.is_some())
     }
 
     /// What the account has besides this hold.

@@ -15,8 +15,8 @@ use crate::rows::{load_sale, lock_claim};
 use crate::tx::{Lane, Query, Read, Tx, Verb, bulk};
 use crate::value::{Row, Value};
 
-/// Rows that one sweep may free; a hold has at most 50 seats.
-const MOST_SWEPT_SEATS: i64 = 900;
+/// Rows that one sweep writes: the holds and their seats. A hold has at most 50 seats.
+const MOST_SWEPT_ROWS: i64 = 900;
 
 /// Takes exactly these seats, all or none.
 pub struct PlaceHold {
@@ -256,10 +256,10 @@ impl Verb for ExpireHolds {
                 &[tx.now().into()],
             )
             .await?;
-        let (mut seats, mut expired) = (0, 0);
+        let (mut written, mut expired) = (0, 0);
         for row in &rows {
-            seats += row.int(3);
-            if seats > MOST_SWEPT_SEATS && expired > 0 {
+            written += 1 + row.int(3);
+            if written > MOST_SWEPT_ROWS && expired > 0 {
                 break;
             }
             release(tx, row.id(0), row.id(1), HoldState::Expired).await?;

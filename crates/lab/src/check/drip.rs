@@ -20,6 +20,10 @@ pub(super) fn by_the_log(dump: &Dump, tally: &mut Tally) {
     // Least of (people before a row, less what the rate gave until it): the worst window that can start here.
     let mut worst: Option<(i128, i64, u64)> = None;
     for row in &dump.calls {
+        // A row that called nobody only says what bound the tick.
+        if row.called == 0 && row.recalled == 0 && row.through == through_before {
+            continue;
+        }
         tally.check(row.through >= through_before && row.through <= dump.sale.last_position, || {
             format!(
                 "call {} moved the watermark from {through_before} to {}, with {} places given",
@@ -63,7 +67,7 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     first_admissions(evidence, dump.sale.admit_per_minute, tally);
 }
 
-/// First admissions in any window W <= rate x (W + p + 2 s), with p the longest gap between two polls of a waiting fan.
+/// First admissions in any window W <= rate x (W + p) + max(rate x 2 s, 1), with p the longest gap between two polls of a waiting fan.
 fn first_admissions(evidence: &Evidence<'_>, per_minute: u64, tally: &mut Tally) {
     let mut admitted = Vec::new();
     let mut longest_gap_us = 0;
@@ -91,7 +95,7 @@ fn first_admissions(evidence: &Evidence<'_>, per_minute: u64, tally: &mut Tally)
     }
     admitted.sort_unstable();
     let per_us = per_minute as f64 / 60e6;
-    let room = (per_us * (longest_gap_us as f64 + CREDIT_MS as f64 * 1_000.0)).max(1.0);
+    let room = per_us * longest_gap_us as f64 + (per_us * CREDIT_MS as f64 * 1_000.0).max(1.0);
     let mut least = f64::INFINITY;
     for (index, at) in admitted.iter().enumerate() {
         let given = per_us * *at as f64;

@@ -80,6 +80,8 @@ impl Reply {
 /// First and longest wait after an answer that never came or a busy server.
 const BACKOFF_FIRST_US: u64 = 250_000;
 const BACKOFF_MOST_US: u64 = 5_000_000;
+/// Two clocks on one machine agree within this: a join refused as closed earlier than that is before the doors.
+const DOORS_GRACE_US: u64 = 500_000;
 
 impl Fan {
     pub(crate) fn new(stage: Stage, number: u32, session: String, plan: FanPlan) -> Self {
@@ -122,17 +124,20 @@ impl Fan {
     async fn call(&mut self, sending: Sending<'_>) -> Option<Reply> {
         let request = self.request(&sending);
         let clock = self.stage.clock;
-        let sent_us = clock.now_us().max(sending.intended_us);
+        let sent_us = clock.now_us();
+        let intended_us = sending.intended_us.min(sent_us);
         let answer = {
             let conn = &mut self.devices[usize::from(sending.device)];
             self.stage.unless_over(conn.call(request, REQUEST_LIMIT)).await
         };
-        let received_us = clock.now_us().max(sent_us);
+        let received_us = clock.now_us();
         if let Some(Err(NetError::Generator(why))) = &answer {
             self.stage.recorder.generator_error(why);
         }
+        let doors_open = sent_us > self.stage.doors_us + DOORS_GRACE_US;
         let finished = answer.is_some();
-        let lag_us = sent_us - sending.intended_us.max(self.last_answer_us).min(sent_us);
+        // The generator's own delay only: from when it could have been sent.
+        let lag_us = sent_us.saturating_sub(intended_us.max(self.last_answer_us));
         let (outcome, hints) = contract::read(sending.op, answer.unwrap_or_else(unfinished));
         self.last_answer_us = received_us;
         self.note_failure(&outcome);
@@ -141,10 +146,10 @@ impl Fan {
             why: sending.why,
             fan: self.number,
             device: sending.device,
-            intended_us: sending.intended_us,
+            intended_us,
             sent_us,
             received_us,
-            expected_refusal: expected_refusal(sending.op, sending.why, &outcome),
+            expected_refusal: expected_refusal(sending.op, sending.why, &outcome, doors_open),
             key: sending.key.map(Into::into),
             hold: sending.hold.map(Into::into),
             outcome: outcome.clone(),
@@ -183,14 +188,14 @@ fn unfinished() -> Result<Answer, NetError> {
 }
 
 /// A no that the plan asked for, or that belongs to any sale: a lost race, a full room.
-fn expected_refusal(op: Op, why: Why, outcome: &Outcome) -> bool {
+fn expected_refusal(op: Op, why: Why, outcome: &Outcome, doors_open: bool) -> bool {
     let Outcome::Refused { status, code } = outcome else { return false };
     match (why, op) {
         (Why::ProbeUnadmitted, _) => *status == 403 && code.starts_with("admission_"),
         (Why::ProbeOverCap, _) => matches!(&**code, "cap_exceeded" | "unavailable"),
         (Why::ProbeTransfer, _) => &**code == "transfer_blocked",
         (_, Op::Hold) => &**code == "unavailable",
-        (_, Op::Join) => matches!(&**code, "room_full" | "sale_closed"),
+        (_, Op::Join) => &**code == "room_full" || (&**code == "sale_closed" && !doors_open),
         _ => false,
     }
 }

@@ -22,6 +22,7 @@ pub(super) struct Line {
     rejoin_due_us: Option<u64>,
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct Place {
     acknowledged_us: u64,
     poll_after_us: u64,
@@ -64,6 +65,8 @@ enum Turn {
 fn turn(outcome: &Outcome) -> Turn {
     match outcome {
         Outcome::Ok(Value::Status { state, phase, admitted, .. }) => match (state, phase) {
+            // Asked only by fans without a hold: where nothing is left, being let in ends the journey too.
+            (_, Phase::SoldOut | Phase::Ended) if *admitted => Turn::End(Ending::SoldOut),
             _ if *admitted => Turn::Enter,
             (State::Bought, _) => Turn::End(Ending::Bought),
             (state, _) if state.is_over() => Turn::End(Ending::Refused("place is over".into())),
@@ -159,22 +162,24 @@ impl Fan {
             hold: None,
         };
         line.polls += 1;
-        let reply = self.call(sending).await?;
-        for intended_us in line.advance(reply.received_us, reply.hints.retry_after_ms) {
-            self.record_held_back(intended_us, &reply);
+        let reply = self.call(sending).await;
+        // Also when the run ended before the answer: nothing that was due is dropped.
+        let asked_ms = reply.as_ref().and_then(|reply| reply.hints.retry_after_ms);
+        for intended_us in line.advance(self.last_answer_us, asked_ms) {
+            self.record_held_back(intended_us);
         }
-        Some(reply)
+        reply
     }
 
-    fn record_held_back(&self, intended_us: u64, reply: &Reply) {
+    fn record_held_back(&self, intended_us: u64) {
         let record = Record {
             op: Op::Status,
             why: Why::Journey,
             fan: self.number,
             device: 0,
             intended_us,
-            sent_us: reply.received_us,
-            received_us: reply.received_us,
+            sent_us: self.last_answer_us,
+            received_us: self.last_answer_us,
             expected_refusal: false,
             key: None,
             hold: None,
@@ -211,7 +216,8 @@ mod tests {
         let status = |state, phase, admitted| {
             turn(&Outcome::Ok(Value::Status { position: 1, ahead: None, state, phase, admitted }))
         };
-        assert_eq!(status(State::Inside, Phase::SoldOut, true), Turn::Enter);
+        assert_eq!(status(State::Inside, Phase::Paused, true), Turn::Enter);
+        assert_eq!(status(State::Inside, Phase::SoldOut, true), Turn::End(Ending::SoldOut));
         assert_eq!(status(State::Waiting, Phase::Open, false), Turn::Wait);
         assert_eq!(status(State::Waiting, Phase::SoldOut, false), Turn::End(Ending::SoldOut));
         assert_eq!(turn(&Outcome::Refused { status: 404, code: "not_in_queue".into() }), Turn::End(Ending::Lost));

@@ -7,7 +7,7 @@ use crate::mock::bug::Bug;
 use crate::mock::{Manner, Mock};
 
 /// Seventy fans for seventy seats at ten a second: seven seconds of line, long enough for a double rate to show.
-pub const SHORT: [(&str, &str); 7] = [
+pub(crate) const SHORT: [(&str, &str); 7] = [
     ("K6_VUS_MAX", "70"),
     ("K6_TOTAL_SEATS", "70"),
     ("K6_ADMIT_PER_MIN", "600"),
@@ -17,14 +17,14 @@ pub const SHORT: [(&str, &str); 7] = [
     ("DOORS_IN", "300ms"),
 ];
 
-pub struct Played {
-    pub report: Report,
-    pub mock: Mock,
+pub(crate) struct Played {
+    pub(crate) report: Report,
+    pub(crate) mock: Mock,
     /// Kept until the files have been looked at.
-    pub dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
-pub fn options(base_url: &str, dir: &std::path::Path, knobs: &[(&str, &str)]) -> RunOptions {
+pub(crate) fn options(base_url: &str, dir: &std::path::Path, knobs: &[(&str, &str)]) -> RunOptions {
     let mut set = Knobs::default();
     for (name, value) in knobs {
         set.set(name, value, Origin::Flag).expect("a knob");
@@ -44,11 +44,11 @@ pub fn options(base_url: &str, dir: &std::path::Path, knobs: &[(&str, &str)]) ->
     }
 }
 
-pub fn play(manner: Manner, knobs: &[(&str, &str)]) -> Played {
+pub(crate) fn play(manner: Manner, knobs: &[(&str, &str)]) -> Played {
     play_with(manner, knobs, |_| ()).expect("a verdict")
 }
 
-pub fn play_with(
+pub(crate) fn play_with(
     manner: Manner,
     knobs: &[(&str, &str)],
     change: impl FnOnce(&mut RunOptions),
@@ -62,7 +62,7 @@ pub fn play_with(
 }
 
 /// Plays one run for each bug at the same time, each against a mock of its own.
-pub fn play_all(bugs: &[Bug]) -> Vec<(Bug, Report)> {
+pub(crate) fn play_all(bugs: &[Bug]) -> Vec<(Bug, Report)> {
     std::thread::scope(|scope| {
         let runs: Vec<_> =
             bugs.iter().map(|bug| (*bug, scope.spawn(|| play(Manner::with(*bug), &SHORT).report))).collect();

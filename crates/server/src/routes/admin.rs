@@ -31,7 +31,7 @@ use crate::problem::Problem;
 /// Accounts that one request makes.
 const BULK_MAX: i64 = 10_000;
 /// Part of an address: letters, digits, and what is common between them.
-const PREFIX_CHARS_MAX: usize = 32;
+const PREFIX_CHARS_MAX: usize = 64;
 const NAME_CHARS_MAX: usize = 200;
 /// Entries on one page.
 const ENTRIES_MAX: i64 = 1_000;

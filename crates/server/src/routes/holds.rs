@@ -103,7 +103,10 @@ fn wanted(room: &Room, wish: &Wish) -> Result<Result<Wanted, Problem>, Problem> 
             Ok(seats.map(Wanted::These).ok_or_else(|| Refusal::Unavailable.into()))
         }
         (None, Some(best)) => {
-            hold::count(usize::try_from(best.quantity).unwrap_or(0))?;
+            hold::count(usize::try_from(best.quantity).unwrap_or(0)).map_err(|refusal| {
+                let field = Some("best_available.quantity".to_owned());
+                Problem { field, ..refusal.into() }
+            })?;
             let quantity = u32::try_from(best.quantity).unwrap_or(0);
             Ok(Ok(Wanted::Best { quantity, section: best.section.clone() }))
         }

@@ -45,6 +45,9 @@ impl DecidingClock {
             .map_err(db_error)?;
         let (last_ms, skipped_ms) = stored.unwrap_or((i64::MIN, 0));
         let (wall, monotonic) = (clock.wall(), clock.monotonic());
+        // Set back while nobody ran: time goes on from the last that was stored, and does not stand still until the
+        // wall clock has caught up.
+        let skipped_ms = wall.since_ms(Timestamp(last_ms)).min(skipped_ms);
         let last = Timestamp(last_ms).max(wall.plus_ms(-skipped_ms));
         let state = State { wall, monotonic, skipped_ms, last, saved: None };
         Ok(Self { clock, state: Mutex::new(state) })

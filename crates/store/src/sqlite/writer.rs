@@ -161,11 +161,15 @@ impl Writer {
     }
 
     fn try_batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), DbError> {
+        let before = self.connection.total_changes();
         for job in jobs {
             self.one(job.as_mut())?;
         }
-        let reading = self.clock.read();
-        self.clock.save(&self.connection, reading)?;
+        // A batch that wrote nothing has no sync to pay for, and no reason to make one.
+        if self.connection.total_changes() != before {
+            let reading = self.clock.read();
+            self.clock.save(&self.connection, reading)?;
+        }
         self.execute("commit")
     }
 
@@ -214,14 +218,23 @@ impl Writer {
 
     /// After an I/O error nothing may be written any more: whoever waits is told, and the process ends.
     fn fail(self) {
-        for job in self.lanes.abandon() {
-            job.answer(End::Stopped);
-        }
         self.broken.send_replace(true);
     }
 
     fn execute(&self, sql: &str) -> Result<(), DbError> {
         self.connection.prepare_cached(sql).and_then(|mut s| s.execute([])).map(drop).map_err(db_error)
+    }
+}
+
+/// However the writer ends, also by a panic outside a verb, nobody waits for it any more.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.broken.send_replace(true);
+        }
+        for job in self.lanes.abandon() {
+            job.answer(End::Stopped);
+        }
     }
 }
 

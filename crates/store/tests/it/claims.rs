@@ -112,6 +112,7 @@ pub(crate) async fn who_does_not_ask_is_not_called_again(w: &mut World) {
 pub(crate) async fn returners_are_called_first_and_by_position(w: &mut World) {
     let sale = w.sale_with(|t| t.admit_per_minute = 60).await;
     let fans = w.line(sale, 10).await;
+    w.tick(sale).await;
     for _ in 0..3 {
         w.advance(SEC);
         assert_eq!(w.calls(sale).await, 1);

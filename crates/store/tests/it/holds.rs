@@ -4,7 +4,7 @@ use domain::{Refusal, Timestamp};
 use store::holds::{ExpireHolds, OwnHoldQuery, PlaceHold, ReleaseHold};
 use store::{Failure, SeatStatus};
 
-use crate::world::{SEC, World, key, no_claim};
+use crate::world::{SEC, World, no_claim};
 
 /// The seats that are not free.
 async fn taken(w: &World, sale: domain::SaleId) -> Vec<(u32, SeatStatus)> {
@@ -261,61 +261,6 @@ pub(crate) async fn a_hold_that_is_paid_or_being_paid_is_not_released(w: &mut Wo
     w.finish(order, true).await;
     assert_eq!(w.release(&visit, hold).await, Err(Refusal::HoldUsed));
     assert_eq!(taken(w, sale).await, [(1, SeatStatus::Sold)]);
-}
-
-pub(crate) async fn the_same_key_returns_the_same_bytes(w: &mut World) {
-    let sale = w.sale().await;
-    let visit = w.visit(sale).await;
-    let ask = || PlaceHold { key: key(&visit, "hold", "k"), ..w.placing(&visit, &[1, 2]) };
-    let first = w.ask(ask()).await.expect("held");
-    w.advance(5 * SEC);
-    assert_eq!(w.ask(ask()).await.as_ref(), Ok(&first));
-    let s = w.stats(sale).await;
-    assert_eq!((s.holds, s.held_seats), (1, 2));
-    w.advance(10_000 * SEC);
-    assert_eq!(w.ask(ask()).await.as_ref(), Ok(&first), "also when all is over");
-}
-
-pub(crate) async fn one_key_many_times_at_once_makes_one_hold(w: &mut World) {
-    let sale = w.sale().await;
-    let visit = w.visit(sale).await;
-    let ask = |_| PlaceHold { key: key(&visit, "hold", "k"), ..w.placing(&visit, &[1, 2]) };
-    let answers = w.at_once((0..30).map(ask)).await;
-    assert!(answers[0].is_ok() && answers.iter().all(|answer| *answer == answers[0]));
-    assert_eq!(w.exported(sale, "hold").await.len(), 1);
-}
-
-pub(crate) async fn another_request_under_the_same_key_is_refused(w: &mut World) {
-    let sale = w.sale().await;
-    let visit = w.visit(sale).await;
-    let ask = |digest| {
-        let key = store::idempotency::Key { digest: [digest; 32], ..key(&visit, "hold", "k") };
-        PlaceHold { key, ..w.placing(&visit, &[1]) }
-    };
-    w.ask(ask(1)).await.expect("held");
-    assert_eq!(w.ask(ask(2)).await, Err(Refusal::IdempotencyKeyReused));
-    w.ask(ask(1)).await.expect("the first request is still answered");
-}
-
-pub(crate) async fn the_keys_of_two_fans_are_two_keys(w: &mut World) {
-    let sale = w.sale().await;
-    let visits = w.visits(sale, 2).await;
-    for (seat, visit) in (1..).zip(&visits) {
-        let verb = PlaceHold { key: key(visit, "hold", "k"), ..w.placing(visit, &[seat]) };
-        w.ask(verb).await.expect("held");
-    }
-    assert_eq!(w.stats(sale).await.holds, 2);
-}
-
-/// Race: a crash after the key was written; the retry must succeed.
-pub(crate) async fn a_refusal_leaves_its_key_free(w: &mut World) {
-    let sale = w.sale().await;
-    let visits = w.visits(sale, 2).await;
-    let theirs = w.hold(&visits[0], &[1]).await.expect("held");
-    let ask = || PlaceHold { key: key(&visits[1], "hold", "k"), ..w.placing(&visits[1], &[1]) };
-    assert_eq!(w.ask(ask()).await, Err(Refusal::Unavailable));
-    w.release(&visits[0], theirs).await.expect("released");
-    w.ask(ask()).await.expect("judged anew");
 }
 
 /// A bug of the caller must not look like a hold.

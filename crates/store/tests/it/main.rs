@@ -1,17 +1,21 @@
 //! The contract of the store: every promise, and every "no", as plain functions that run on each engine.
 //!
-//! A test knows verbs and a hand-driven clock, never an engine. What only one engine has is in `engine`.
+//! A test knows verbs and a hand-driven clock, never an engine. What only the embedded engine has is in
+//! `engine` and `crash`.
 
 mod accounts;
 mod catalog;
 mod checkout;
 mod claims;
+mod crash;
 mod drip;
 mod engine;
 mod holds;
+mod idempotency;
 mod joining;
 mod stats_export;
 mod sweeps;
+mod walk;
 mod world;
 
 /// The contract on one engine.
@@ -67,9 +71,11 @@ macro_rules! contract {
                 a_rate_of_zero_calls_nobody
                 a_late_tick_is_credited_for_two_seconds
                 an_empty_line_saves_nothing_up
+                no_burst_after_an_empty_line_or_closed_doors
                 no_credit_is_saved_while_the_cap_is_reached
                 the_cap_counts_the_people_inside_and_on_their_way
                 who_does_not_come_frees_the_cap_after_the_window
+                who_is_called_again_counts_as_coming_for_one_window
                 nobody_is_called_for_whom_there_is_no_seat
                 the_stock_rule_counts_seats_per_shopper
                 a_sold_out_sale_calls_nobody_until_a_seat_comes_back
@@ -125,11 +131,6 @@ macro_rules! contract {
                 releasing_twice_frees_nothing_of_the_next_owner
                 anothers_hold_is_not_found
                 a_hold_that_is_paid_or_being_paid_is_not_released
-                the_same_key_returns_the_same_bytes
-                one_key_many_times_at_once_makes_one_hold
-                another_request_under_the_same_key_is_refused
-                the_keys_of_two_fans_are_two_keys
-                a_refusal_leaves_its_key_free
                 an_id_that_exists_makes_no_second_hold
                 after_a_crash_holds_lapse_and_exactly_the_sold_seats_are_gone
                 a_hold_outlives_a_jump_of_the_clock
@@ -163,7 +164,19 @@ macro_rules! contract {
                 no_seat_is_sold_twice_when_payments_finish_at_once
                 a_slow_payment_stops_nobody_else
                 an_order_left_paying_by_a_crash_is_found_after_thirty_seconds_and_settled
+            }
+            idempotency {
+                the_same_key_returns_the_same_bytes
+                one_key_many_times_at_once_makes_one_hold
+                another_request_under_the_same_key_is_refused
+                the_keys_of_two_fans_are_two_keys
+                a_refusal_leaves_its_key_free
                 a_new_hold_is_not_answered_from_a_checkouts_key
+                the_keys_of_two_sales_are_two_keys
+                an_answer_is_the_same_after_a_restart
+            }
+            walk {
+                the_promises_hold_on_every_random_walk
             }
             sweeps {
                 a_hold_is_swept_at_its_end_and_not_before

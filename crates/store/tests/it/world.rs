@@ -68,7 +68,8 @@ pub(crate) struct World {
     pub(crate) epoch: i64,
     url: String,
     ids: AtomicU64,
-    _folder: TempDir,
+    /// `None` where the folder outlives this process.
+    _folder: Option<TempDir>,
 }
 
 /// A fan who is inside.
@@ -85,9 +86,16 @@ const SAME_BODY: [u8; 32] = [7; 32];
 impl World {
     pub(crate) async fn new(url: Url) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (url, hands) = (url(&folder), Hands::new());
-        let store = open(url.clone(), &hands, Arc::new(NoObserver)).expect("a new store opens");
-        let mut world = Self { store, hands, epoch: 0, url, ids: AtomicU64::new(1), _folder: folder };
+        let mut world = Self::at(url(&folder), Arc::new(NoObserver)).await;
+        world._folder = Some(folder);
+        world
+    }
+
+    /// In a folder of the caller's.
+    pub(crate) async fn at(url: String, observer: Arc<dyn Observer>) -> Self {
+        let hands = Hands::new();
+        let store = open(url.clone(), &hands, observer).expect("the store opens");
+        let mut world = Self { store, hands, epoch: 0, url, ids: AtomicU64::new(1), _folder: None };
         world.lead().await;
         world
     }
@@ -289,6 +297,7 @@ impl World {
     /// So many fans inside at once.
     pub(crate) async fn visits(&self, sale: SaleId, count: usize) -> Vec<Visit> {
         let fans = self.line(sale, count).await;
+        self.tick(sale).await;
         self.advance(i64::try_from(count).expect("a small crowd"));
         self.tick(sale).await;
         let polls = fans.iter().map(|fan| PollCalled { sale, account: *fan, claim: self.id() });

@@ -2,7 +2,7 @@
 
 /// `meant` lists the checks that must fail, and no other may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bug {
+pub(crate) enum Bug {
     None,
     /// Now and then two accounts share one position.
     DuplicatePosition,
@@ -51,7 +51,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    pub fn meant(self) -> &'static [&'static str] {
+    pub(crate) fn meant(self) -> &'static [&'static str] {
         match self {
             Bug::None | Bug::RefusesEverything => &[],
             Bug::DuplicatePosition => &["Q2"],

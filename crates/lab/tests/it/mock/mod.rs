@@ -1,10 +1,11 @@
 //! A small server that keeps the contract in memory, on a thread of its own; or breaks one promise of it on purpose.
 
-pub mod bug;
+pub(crate) mod bug;
 mod http;
 mod rows;
 mod sale;
-pub mod time;
+mod shop;
+pub(crate) mod time;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -23,32 +24,32 @@ use http::World;
 
 /// How the mock behaves besides its bug.
 #[derive(Debug, Clone, Copy)]
-pub struct Manner {
-    pub bug: Bug,
+pub(crate) struct Manner {
+    pub(crate) bug: Bug,
     /// Fans are asked to poll this often.
-    pub poll_ms: u64,
+    pub(crate) poll_ms: u64,
     /// Each poll is answered after this long.
-    pub status_delay_ms: u64,
+    pub(crate) status_delay_ms: u64,
     /// From this long after the doors, nothing is answered for `freeze_ms`.
-    pub freeze_after_ms: i64,
-    pub freeze_ms: i64,
+    pub(crate) freeze_after_ms: i64,
+    pub(crate) freeze_ms: i64,
 }
 
 impl Manner {
-    pub fn with(bug: Bug) -> Self {
+    pub(crate) fn with(bug: Bug) -> Self {
         Manner { bug, poll_ms: 200, status_delay_ms: 0, freeze_after_ms: 0, freeze_ms: 0 }
     }
 }
 
-pub struct Mock {
-    pub base_url: String,
+pub(crate) struct Mock {
+    pub(crate) base_url: String,
     /// What the server itself measured of its polls, in microseconds.
-    pub status_us: Arc<Mutex<Vec<u64>>>,
+    pub(crate) status_us: Arc<Mutex<Vec<u64>>>,
     _stop: oneshot::Sender<()>,
 }
 
 impl Mock {
-    pub fn start(manner: Manner) -> Self {
+    pub(crate) fn start(manner: Manner) -> Self {
         let (tell_address, address) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let status_us = Arc::new(Mutex::new(Vec::new()));

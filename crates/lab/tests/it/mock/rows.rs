@@ -6,7 +6,7 @@ use super::bug::Bug;
 use super::sale::{Sale, Seat};
 use super::time::text;
 
-pub fn stats(sale: &Sale) -> Value {
+pub(crate) fn stats(sale: &Sale) -> Value {
     let count = |which: fn(&super::sale::Entry) -> bool| sale.entries.iter().filter(|entry| which(entry)).count();
     let seats = |status: Seat| sale.seats.iter().filter(|seat| **seat == status).count();
     let waiting = count(|entry| entry.called_at.is_none());
@@ -23,7 +23,7 @@ pub fn stats(sale: &Sale) -> Value {
     })
 }
 
-pub fn export(sale: &Sale) -> String {
+pub(crate) fn export(sale: &Sale) -> String {
     let mut rows = vec![json!({
         "type": "sale", "sale_id": sale.id, "event_id": "event", "opens_at": text(sale.opens_at),
         "ends_at": text(sale.opens_at + 86_400_000), "total_seats": sale.seats.len(),
@@ -146,6 +146,6 @@ fn orders(sale: &Sale) -> Vec<Value> {
     rows
 }
 
-pub fn seat_id(number: usize) -> String {
+pub(crate) fn seat_id(number: usize) -> String {
     format!("GA-1-{}", number + 1)
 }

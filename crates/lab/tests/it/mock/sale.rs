@@ -8,76 +8,76 @@ use super::bug::Bug;
 const CLAIM_WINDOW_MS: i64 = 2_000;
 const CREDIT_MS: i64 = 2_000;
 
-pub struct Entry {
-    pub position: u64,
-    pub user: String,
-    pub joined_at: i64,
-    pub called_at: Option<i64>,
-    pub claimed_at: Option<i64>,
-    pub ended_at: Option<i64>,
-    pub polls: u64,
+pub(crate) struct Entry {
+    pub(crate) position: u64,
+    pub(crate) user: String,
+    pub(crate) joined_at: i64,
+    pub(crate) called_at: Option<i64>,
+    pub(crate) claimed_at: Option<i64>,
+    pub(crate) ended_at: Option<i64>,
+    pub(crate) polls: u64,
 }
 
-pub struct Call {
-    pub through: u64,
-    pub at: i64,
-    pub called: u64,
-    pub bound_by: &'static str,
+pub(crate) struct Call {
+    pub(crate) through: u64,
+    pub(crate) at: i64,
+    pub(crate) called: u64,
+    pub(crate) bound_by: &'static str,
 }
 
-pub struct Hold {
-    pub id: String,
-    pub user: String,
-    pub claim: Option<String>,
-    pub seats: Vec<usize>,
-    pub placed_at: i64,
-    pub ended_at: Option<i64>,
-    pub state: &'static str,
+pub(crate) struct Hold {
+    pub(crate) id: String,
+    pub(crate) user: String,
+    pub(crate) claim: Option<String>,
+    pub(crate) seats: Vec<usize>,
+    pub(crate) placed_at: i64,
+    pub(crate) ended_at: Option<i64>,
+    pub(crate) state: &'static str,
 }
 
-pub struct Ticket {
-    pub id: String,
-    pub seat: usize,
+pub(crate) struct Ticket {
+    pub(crate) id: String,
+    pub(crate) seat: usize,
 }
 
-pub struct Order {
-    pub id: String,
-    pub user: String,
-    pub hold: String,
-    pub claim: String,
-    pub tickets: Vec<Ticket>,
-    pub at: i64,
+pub(crate) struct Order {
+    pub(crate) id: String,
+    pub(crate) user: String,
+    pub(crate) hold: String,
+    pub(crate) claim: String,
+    pub(crate) tickets: Vec<Ticket>,
+    pub(crate) at: i64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Seat {
+pub(crate) enum Seat {
     Free,
     Held,
     Sold,
 }
 
 /// A refusal: status and code.
-pub type No = (u16, &'static str);
+pub(crate) type No = (u16, &'static str);
 
-pub struct Sale {
-    pub bug: Bug,
-    pub id: String,
-    pub opens_at: i64,
-    pub per_minute: i64,
-    pub max_tickets: usize,
-    pub hold_ttl_sec: i64,
-    pub price: i64,
-    pub entries: Vec<Entry>,
+pub(crate) struct Sale {
+    pub(crate) bug: Bug,
+    pub(crate) id: String,
+    pub(crate) opens_at: i64,
+    pub(crate) per_minute: i64,
+    pub(crate) max_tickets: usize,
+    pub(crate) hold_ttl_sec: i64,
+    pub(crate) price: i64,
+    pub(crate) entries: Vec<Entry>,
     /// First entry of each account.
-    pub place_of: HashMap<String, usize>,
-    pub last_position: u64,
-    pub through: u64,
-    pub calls: Vec<Call>,
-    pub seats: Vec<Seat>,
-    pub holds: Vec<Hold>,
-    pub orders: Vec<Order>,
-    pub answers: HashMap<(String, String), String>,
-    pub lost: HashMap<String, u64>,
+    pub(crate) place_of: HashMap<String, usize>,
+    pub(crate) last_position: u64,
+    pub(crate) through: u64,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) holds: Vec<Hold>,
+    pub(crate) orders: Vec<Order>,
+    pub(crate) answers: HashMap<(String, String), String>,
+    pub(crate) lost: HashMap<String, u64>,
     swap_gap: Option<u64>,
     joins: u64,
     credit: i64,
@@ -85,10 +85,10 @@ pub struct Sale {
     planted: HashSet<&'static str>,
 }
 
-pub const PEOPLE_CREDIT: i64 = 60_000;
+pub(crate) const PEOPLE_CREDIT: i64 = 60_000;
 
 impl Sale {
-    pub fn new(bug: Bug, id: String, seats: usize, per_minute: i64, opens_at: i64) -> Self {
+    pub(crate) fn new(bug: Bug, id: String, seats: usize, per_minute: i64, opens_at: i64) -> Self {
         Sale {
             bug,
             id,
@@ -116,12 +116,12 @@ impl Sale {
     }
 
     /// True the first time it is asked for by this name.
-    fn once(&mut self, what: &'static str) -> bool {
+    pub(super) fn once(&mut self, what: &'static str) -> bool {
         self.planted.insert(what)
     }
 
     /// Position and whether it is new.
-    pub fn join(&mut self, user: &str, now: i64) -> Result<(u64, bool), No> {
+    pub(crate) fn join(&mut self, user: &str, now: i64) -> Result<(u64, bool), No> {
         if self.bug == Bug::RefusesEverything || now < self.opens_at {
             return Err((403, "sale_closed"));
         }
@@ -158,7 +158,7 @@ impl Sale {
             return gap;
         }
         match self.bug {
-            Bug::DuplicatePosition if self.joins % 10 == 0 => self.last_position,
+            Bug::DuplicatePosition if self.joins.is_multiple_of(10) => self.last_position,
             Bug::SwappedOrder if self.joins % 10 == 5 => {
                 self.swap_gap = Some(self.last_position + 1);
                 self.last_position + 2
@@ -175,7 +175,7 @@ impl Sale {
         self.entries.push(entry);
     }
 
-    pub fn tick(&mut self, now: i64) {
+    pub(crate) fn tick(&mut self, now: i64) {
         let elapsed = (now - self.last_tick).clamp(0, CREDIT_MS);
         self.last_tick = self.last_tick.max(now);
         let doubled = matches!(self.bug, Bug::DoubleRateDrip | Bug::DoubleRateDripHidden);
@@ -219,20 +219,20 @@ impl Sale {
         (self.free().len() as u64).saturating_sub(coming.count() as u64)
     }
 
-    pub fn free(&self) -> Vec<usize> {
+    pub(crate) fn free(&self) -> Vec<usize> {
         (0..self.seats.len()).filter(|seat| self.seats[*seat] == Seat::Free).collect()
     }
 
-    pub fn live_hold(&self, user: &str) -> Option<&Hold> {
+    pub(crate) fn live_hold(&self, user: &str) -> Option<&Hold> {
         self.holds.iter().find(|hold| hold.user == user && hold.state == "live")
     }
 
-    pub fn sold_out(&self) -> bool {
+    pub(crate) fn sold_out(&self) -> bool {
         self.seats.iter().all(|seat| *seat == Seat::Sold)
     }
 
     /// The entry of a poll, claimed if it has been called.
-    pub fn poll(&mut self, user: &str, now: i64) -> Result<&Entry, No> {
+    pub(crate) fn poll(&mut self, user: &str, now: i64) -> Result<&Entry, No> {
         let place = *self.place_of.get(user).ok_or((404, "not_in_queue"))?;
         let entry = &mut self.entries[place];
         entry.polls += 1;
@@ -243,97 +243,5 @@ impl Sale {
             entry.claimed_at.get_or_insert(now);
         }
         Ok(&self.entries[place])
-    }
-
-    /// `admitted`: the request carried this account's admission.
-    pub fn hold(&mut self, user: &str, admitted: bool, quantity: usize, now: i64) -> Result<usize, No> {
-        if !admitted && self.bug != Bug::AdmissionNotChecked {
-            return Err((403, "admission_required"));
-        }
-        if self.orders.iter().any(|order| order.user == user) {
-            return Err((403, "admission_used"));
-        }
-        if self.live_hold(user).is_some() {
-            return Err((409, "active_hold_exists"));
-        }
-        let cap = self.max_tickets + usize::from(self.bug == Bug::CapOffByOne);
-        if quantity > cap {
-            return Err((403, "cap_exceeded"));
-        }
-        let mut seats = self.free();
-        if seats.len() < quantity {
-            return Err((409, "unavailable"));
-        }
-        seats.truncate(quantity);
-        self.plant_in_hold(&mut seats);
-        for seat in &seats {
-            if self.seats[*seat] == Seat::Free {
-                self.seats[*seat] = Seat::Held;
-            }
-        }
-        let id = format!("hold-{}", self.holds.len());
-        let claim = admitted.then(|| format!("claim-{user}"));
-        self.holds.push(Hold { id, user: user.into(), claim, seats, placed_at: now, ended_at: None, state: "live" });
-        Ok(self.holds.len() - 1)
-    }
-
-    fn plant_in_hold(&mut self, seats: &mut [usize]) {
-        let wanted = match self.bug {
-            Bug::OversellByOne => Seat::Sold,
-            Bug::SharedHold => Seat::Held,
-            _ => return,
-        };
-        if let Some(taken) = self.seats.iter().position(|seat| *seat == wanted)
-            && self.once("seat")
-        {
-            seats[0] = taken;
-        }
-    }
-
-    pub fn release(&mut self, user: &str, id: &str, now: i64) -> Result<(), No> {
-        let hold =
-            self.holds.iter().position(|hold| hold.id == id && hold.user == user).ok_or((404, "hold_not_found"))?;
-        self.end_hold(hold, "released", now);
-        Ok(())
-    }
-
-    fn end_hold(&mut self, hold: usize, state: &'static str, now: i64) {
-        let hold = &mut self.holds[hold];
-        (hold.state, hold.ended_at) = (state, Some(now));
-        for seat in &hold.seats {
-            if self.seats[*seat] == Seat::Held {
-                self.seats[*seat] = Seat::Free;
-            }
-        }
-    }
-
-    pub fn checkout(&mut self, user: &str, hold_id: &str, now: i64) -> Result<usize, No> {
-        let hold = self
-            .holds
-            .iter()
-            .position(|hold| hold.id == hold_id && hold.user == user)
-            .ok_or((404, "hold_not_found"))?;
-        match self.holds[hold].state {
-            "live" => {}
-            "sold" => return Err((409, "hold_used")),
-            _ => return Err((410, "hold_expired")),
-        }
-        let seats = self.holds[hold].seats.clone();
-        for seat in &seats {
-            if self.seats[*seat] == Seat::Sold && self.bug == Bug::SharedHold {
-                self.end_hold(hold, "expired", now);
-                return Err((410, "hold_expired"));
-            }
-            self.seats[*seat] = Seat::Sold;
-        }
-        (self.holds[hold].state, self.holds[hold].ended_at) = ("sold", Some(now));
-        let number = self.orders.len();
-        let tickets = seats.iter().map(|seat| Ticket { id: format!("ticket-{number}-{seat}"), seat: *seat }).collect();
-        let (hold, claim) = (hold_id.into(), format!("claim-{user}"));
-        self.orders.push(Order { id: format!("order-{number}"), user: user.into(), hold, claim, tickets, at: now });
-        if let Some(place) = self.place_of.get(user) {
-            self.entries[*place].ended_at = Some(now);
-        }
-        Ok(number)
     }
 }

@@ -1,0 +1,98 @@
+//! The mock's shop: holds and orders over the seats of its sale.
+
+use super::bug::Bug;
+use super::sale::{Hold, No, Order, Sale, Seat, Ticket};
+
+impl Sale {
+    /// `admitted`: the request carried this account's admission.
+    pub(crate) fn hold(&mut self, user: &str, admitted: bool, quantity: usize, now: i64) -> Result<usize, No> {
+        if !admitted && self.bug != Bug::AdmissionNotChecked {
+            return Err((403, "admission_required"));
+        }
+        if self.orders.iter().any(|order| order.user == user) {
+            return Err((403, "admission_used"));
+        }
+        if self.live_hold(user).is_some() {
+            return Err((409, "active_hold_exists"));
+        }
+        let cap = self.max_tickets + usize::from(self.bug == Bug::CapOffByOne);
+        if quantity > cap {
+            return Err((403, "cap_exceeded"));
+        }
+        let mut seats = self.free();
+        if seats.len() < quantity {
+            return Err((409, "unavailable"));
+        }
+        seats.truncate(quantity);
+        self.plant_in_hold(&mut seats);
+        for seat in &seats {
+            if self.seats[*seat] == Seat::Free {
+                self.seats[*seat] = Seat::Held;
+            }
+        }
+        let id = format!("hold-{}", self.holds.len());
+        let claim = admitted.then(|| format!("claim-{user}"));
+        self.holds.push(Hold { id, user: user.into(), claim, seats, placed_at: now, ended_at: None, state: "live" });
+        Ok(self.holds.len() - 1)
+    }
+
+    fn plant_in_hold(&mut self, seats: &mut [usize]) {
+        let wanted = match self.bug {
+            Bug::OversellByOne => Seat::Sold,
+            Bug::SharedHold => Seat::Held,
+            _ => return,
+        };
+        if let Some(taken) = self.seats.iter().position(|seat| *seat == wanted)
+            && self.once("seat")
+        {
+            seats[0] = taken;
+        }
+    }
+
+    pub(crate) fn release(&mut self, user: &str, id: &str, now: i64) -> Result<(), No> {
+        let hold =
+            self.holds.iter().position(|hold| hold.id == id && hold.user == user).ok_or((404, "hold_not_found"))?;
+        self.end_hold(hold, "released", now);
+        Ok(())
+    }
+
+    fn end_hold(&mut self, hold: usize, state: &'static str, now: i64) {
+        let hold = &mut self.holds[hold];
+        (hold.state, hold.ended_at) = (state, Some(now));
+        for seat in &hold.seats {
+            if self.seats[*seat] == Seat::Held {
+                self.seats[*seat] = Seat::Free;
+            }
+        }
+    }
+
+    pub(crate) fn checkout(&mut self, user: &str, hold_id: &str, now: i64) -> Result<usize, No> {
+        let hold = self
+            .holds
+            .iter()
+            .position(|hold| hold.id == hold_id && hold.user == user)
+            .ok_or((404, "hold_not_found"))?;
+        match self.holds[hold].state {
+            "live" => {}
+            "sold" => return Err((409, "hold_used")),
+            _ => return Err((410, "hold_expired")),
+        }
+        let seats = self.holds[hold].seats.clone();
+        for seat in &seats {
+            if self.seats[*seat] == Seat::Sold && self.bug == Bug::SharedHold {
+                self.end_hold(hold, "expired", now);
+                return Err((410, "hold_expired"));
+            }
+            self.seats[*seat] = Seat::Sold;
+        }
+        (self.holds[hold].state, self.holds[hold].ended_at) = ("sold", Some(now));
+        let number = self.orders.len();
+        let tickets = seats.iter().map(|seat| Ticket { id: format!("ticket-{number}-{seat}"), seat: *seat }).collect();
+        let (hold, claim) = (hold_id.into(), format!("claim-{user}"));
+        self.orders.push(Order { id: format!("order-{number}"), user: user.into(), hold, claim, tickets, at: now });
+        if let Some(place) = self.place_of.get(user) {
+            self.entries[*place].ended_at = Some(now);
+        }
+        Ok(number)
+    }
+}

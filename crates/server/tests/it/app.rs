@@ -1,0 +1,422 @@
+//! A server for one test: real router, real store in a folder of its own, hand-driven clock, counted ids.
+//!
+//! Every answer is checked on the way: a 4xx or 5xx is a complete problem document, and an `internal` error that the
+//! test did not announce fails the test when the app is dropped.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use domain::{Clock, Timestamp};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use server::app::{App, Ids, Outside, Shared};
+use server::config::{Config, Settings};
+use tempfile::TempDir;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+/// 2026-11-23T12:00:00Z
+pub(crate) const START: Timestamp = Timestamp(1_795_435_200_000);
+pub(crate) const ADMIN_KEY: &str = server::config::DEV_ADMIN_KEY;
+/// One tick of the worker.
+const TICK_MS: i64 = 200;
+/// Due for everything that the worker does at only some of its ticks.
+const EVERY_TICK: u64 = 50;
+
+#[derive(Default)]
+struct HandClock(AtomicI64);
+
+impl Clock for HandClock {
+    fn wall(&self) -> Timestamp {
+        START.plus_ms(self.0.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst).unsigned_abs())
+    }
+}
+
+/// Ascending and repeatable.
+#[derive(Default)]
+struct CountedIds(AtomicU64);
+
+impl Ids for CountedIds {
+    fn next(&self) -> Uuid {
+        let number = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+        Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 | u128::from(number))
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        [7; 32]
+    }
+}
+
+/// `internal` answers that nobody announced.
+type Broken = Arc<Mutex<Vec<String>>>;
+
+pub(crate) struct TestApp {
+    /// None only while it restarts.
+    running: Option<(Shared, Router)>,
+    clock: Arc<HandClock>,
+    ids: Arc<CountedIds>,
+    env: Vec<(&'static str, &'static str)>,
+    broken: Broken,
+    prefixes: AtomicU64,
+    folder: TempDir,
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(std::thread::panicking() || broken.is_empty(), "answered `internal`: {broken:?}");
+    }
+}
+
+/// An account with its session.
+#[derive(Clone, Debug)]
+pub(crate) struct Fan {
+    pub(crate) id: String,
+    pub(crate) token: String,
+}
+
+/// Someone inside, with the admission.
+#[derive(Clone, Debug)]
+pub(crate) struct Shopper {
+    pub(crate) fan: Fan,
+    pub(crate) position: i64,
+    pub(crate) admission: String,
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With settings as the environment gives them.
+    pub(crate) async fn with(env: &[(&'static str, &'static str)]) -> Self {
+        let mut app = Self {
+            running: None,
+            clock: Arc::default(),
+            ids: Arc::default(),
+            env: env.to_vec(),
+            broken: Broken::default(),
+            prefixes: AtomicU64::new(0),
+            folder: tempfile::tempdir().expect("a temp folder"),
+        };
+        app.boot().await;
+        app
+    }
+
+    async fn boot(&mut self) {
+        let url = format!("sqlite://{}/traffic.db", self.folder.path().display());
+        let flags = Settings { dev: true, database_url: url.parse().ok(), ..Settings::default() };
+        let env = |name: &str| match name {
+            "DB_MAX_CONNS" => Some("2".to_owned()),
+            name => self.env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
+        };
+        let config = Config::load(&flags, &env, None).expect("settings of a test");
+        let outside = Outside {
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            ids: Arc::clone(&self.ids) as Arc<dyn Ids>,
+            cores: 2,
+        };
+        let app = App::start(config, outside).await.expect("the app starts");
+        let router = server::router::router(Arc::clone(&app));
+        self.running = Some((app, router));
+    }
+
+    /// A new process on the same data.
+    pub(crate) async fn restart(&mut self) {
+        if let Some((app, router)) = self.running.take() {
+            app.store.close().await;
+            drop(router);
+            assert_eq!(Arc::strong_count(&app), 1, "nothing of the old process lives on");
+        }
+        self.boot().await;
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.running.as_ref().expect("it runs").0
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.wall()
+    }
+
+    /// Moves time on and does nothing else.
+    pub(crate) fn advance(&self, ms: i64) {
+        self.clock.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Everything that the worker does, once.
+    pub(crate) async fn tick(&self) {
+        server::worker::tick(self.shared(), EVERY_TICK).await;
+    }
+
+    /// Asks the payment provider about lost answers, as the worker does.
+    pub(crate) async fn settle(&self) {
+        server::worker::settle::tick(self.shared()).await.expect("settling");
+    }
+
+    /// Time passes as it does with a running worker.
+    pub(crate) async fn pass(&self, ms: i64) {
+        for _ in 0..ms.div_euclid(TICK_MS) {
+            self.advance(TICK_MS);
+            self.tick().await;
+        }
+        self.advance(ms.rem_euclid(TICK_MS));
+    }
+
+    pub(crate) fn call(&self, method: Method, path: impl AsRef<str>) -> Call {
+        Call {
+            router: self.running.as_ref().expect("it runs").1.clone(),
+            broken: Arc::clone(&self.broken),
+            parts: Request::builder().method(method).uri(path.as_ref()),
+            body: Body::empty(),
+        }
+    }
+
+    pub(crate) fn get(&self, path: impl AsRef<str>) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: impl AsRef<str>) -> Call {
+        self.call(Method::POST, path)
+    }
+}
+
+/// What people do, in the words of the domain.
+impl TestApp {
+    pub(crate) async fn event(&self) -> String {
+        let event = json!({ "name": "Night", "venue": "Hall", "starts_at": "2027-01-01T20:00:00Z" });
+        let answer = self.post("/v1/admin/events").admin().json(&event).send().await;
+        answer.expect(StatusCode::CREATED)["event_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// An open sale of 100 seats for an hour, which calls 200 people at each tick.
+    pub(crate) async fn sale(&self) -> String {
+        self.sale_with(json!({})).await
+    }
+
+    /// The same with other terms.
+    pub(crate) async fn sale_with(&self, terms: Value) -> String {
+        let mut sale = json!({
+            "event_id": self.event().await, "opens_at": self.now(), "ends_at": self.now().plus_sec(3_600),
+            "total_seats": 100, "admit_per_minute": 60_000,
+        });
+        for (name, value) in terms.as_object().expect("terms are an object") {
+            sale[name] = value.clone();
+        }
+        let answer = self.post("/v1/admin/sales").admin().json(&sale).send().await;
+        answer.expect(StatusCode::CREATED)["sale_id"].as_str().expect("an id").to_owned()
+    }
+
+    pub(crate) async fn fans(&self, count: usize) -> Vec<Fan> {
+        let prefix = format!("fan{}", self.prefixes.fetch_add(1, Ordering::SeqCst));
+        let bulk = json!({ "count": count, "prefix": prefix });
+        let answer = self.post("/v1/admin/accounts/bulk").admin().json(&bulk).send().await;
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let accounts = answer.expect(StatusCode::OK)["accounts"].as_array().expect("accounts").clone();
+        accounts.iter().map(|account| Fan { id: text(&account["user_id"]), token: text(&account["token"]) }).collect()
+    }
+
+    pub(crate) async fn fan(&self) -> Fan {
+        self.fans(1).await.remove(0)
+    }
+
+    pub(crate) async fn join(&self, sale: &str, fan: &Fan) -> Answer {
+        self.post(format!("/v1/sales/{sale}/waiting-room/join")).bearer(fan).send().await
+    }
+
+    pub(crate) async fn status(&self, sale: &str, fan: &Fan) -> Answer {
+        self.get(format!("/v1/sales/{sale}/waiting-room/status")).bearer(fan).send().await
+    }
+
+    pub(crate) async fn leave(&self, sale: &str, fan: &Fan) -> Answer {
+        self.post(format!("/v1/sales/{sale}/waiting-room/leave")).bearer(fan).send().await
+    }
+
+    /// A new fan who has been called and has come in.
+    pub(crate) async fn admitted(&self, sale: &str) -> Shopper {
+        let fan = self.fan().await;
+        self.admit(sale, &fan).await
+    }
+
+    /// Joins, waits for the call and comes in.
+    pub(crate) async fn admit(&self, sale: &str, fan: &Fan) -> Shopper {
+        let joined = self.join(sale, fan).await;
+        assert!(joined.status.is_success(), "{joined:?}");
+        for _ in 0..50 {
+            self.pass(TICK_MS).await;
+            let status = self.status(sale, fan).await;
+            if let Some(token) = status["admission_token"].as_str() {
+                let position = status["position"].as_i64().expect("a position");
+                return Shopper { fan: fan.clone(), position, admission: token.to_owned() };
+            }
+        }
+        panic!("not called within 10 s: {:?}", self.status(sale, fan).await)
+    }
+
+    pub(crate) async fn hold(&self, sale: &str, shopper: &Shopper, key: &str, seats: &[&str]) -> Answer {
+        let wish = json!({ "seat_ids": seats, "idempotency_key": key });
+        self.post(format!("/v1/sales/{sale}/holds")).admission(shopper).json(&wish).send().await
+    }
+
+    /// The id of a hold on these seats.
+    pub(crate) async fn held(&self, sale: &str, shopper: &Shopper, seats: &[&str]) -> String {
+        let key = format!("hold {}", seats.join(",")).replace(' ', ":");
+        let answer = self.hold(sale, shopper, &key, seats).await;
+        answer.expect(StatusCode::OK)["hold_id"].as_str().expect("an id").to_owned()
+    }
+
+    pub(crate) async fn release(&self, sale: &str, shopper: &Shopper, hold: &str) -> Answer {
+        self.call(Method::DELETE, format!("/v1/sales/{sale}/holds/{hold}")).admission(shopper).send().await
+    }
+
+    pub(crate) async fn checkout(&self, sale: &str, shopper: &Shopper, hold: &str, key: &str) -> Answer {
+        self.pay(sale, shopper, json!({ "hold_id": hold, "idempotency_key": key })).await
+    }
+
+    pub(crate) async fn pay(&self, sale: &str, shopper: &Shopper, body: Value) -> Answer {
+        self.post(format!("/v1/sales/{sale}/checkout")).admission(shopper).json(&body).send().await
+    }
+
+    pub(crate) async fn stats(&self, sale: &str) -> Answer {
+        let answer = self.get(format!("/v1/admin/sales/{sale}/stats")).admin().send().await;
+        answer.expect(StatusCode::OK);
+        answer
+    }
+
+    /// The seats' statuses by id, as a shopper sees them.
+    pub(crate) async fn seat(&self, sale: &str, shopper: &Shopper, seat: &str) -> String {
+        let answer = self.get(format!("/v1/sales/{sale}/seats")).admission(shopper).send().await;
+        let seats = answer.expect(StatusCode::OK)["seats"].as_array().expect("seats").clone();
+        let found = seats.iter().find(|one| one["id"] == seat).expect("the seat");
+        found["status"].as_str().expect("a status").to_owned()
+    }
+}
+
+/// One request under construction. It owns what it needs, so that it can go to a task of its own.
+pub(crate) struct Call {
+    router: Router,
+    broken: Broken,
+    parts: http::request::Builder,
+    body: Body,
+}
+
+impl Call {
+    pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        self.parts = self.parts.header(name, value.as_ref());
+        self
+    }
+
+    pub(crate) fn admin(self) -> Self {
+        self.header("x-admin-key", ADMIN_KEY)
+    }
+
+    pub(crate) fn bearer(self, fan: &Fan) -> Self {
+        self.header("authorization", format!("Bearer {}", fan.token))
+    }
+
+    pub(crate) fn admission(self, shopper: &Shopper) -> Self {
+        self.header("authorization", format!("Admission {}", shopper.admission))
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Self {
+        self.json_text(body.to_string())
+    }
+
+    pub(crate) fn json_text(self, body: impl Into<Bytes>) -> Self {
+        self.header("content-type", "application/json").body(body)
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = Body::from(body.into());
+        self
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let request = self.parts.body(self.body).expect("a request");
+        let line = format!("{} {}", request.method(), request.uri());
+        let head = request.method() == Method::HEAD;
+        let response = self.router.oneshot(request).await.expect("a router never fails");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let answer = Answer { line, status: parts.status, headers: parts.headers, body, json };
+        if !head && (answer.status.is_client_error() || answer.status.is_server_error()) {
+            answer.check_problem();
+        }
+        if answer.status.is_server_error() && answer.status != StatusCode::SERVICE_UNAVAILABLE {
+            self.broken.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{answer:?}"));
+        }
+        answer
+    }
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    line: String,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) json: Value,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body: String = String::from_utf8_lossy(&self.body).chars().take(600).collect();
+        write!(f, "{} -> {} {body}", self.line, self.status.as_u16())
+    }
+}
+
+/// A member of the body; null where there is none.
+impl std::ops::Index<&str> for Answer {
+    type Output = Value;
+
+    fn index(&self, name: &str) -> &Value {
+        &self.json[name]
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn expect(&self, status: StatusCode) -> &Value {
+        assert_eq!(self.status, status, "{self:?}");
+        &self.json
+    }
+
+    /// A "no" with this status and code.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str) {
+        assert_eq!((self.status.as_u16(), self["code"].as_str()), (status, Some(code)), "{self:?}");
+    }
+
+    /// 422 that names this field.
+    #[track_caller]
+    pub(crate) fn wrong(&self, field: &str) {
+        assert_eq!((self.status.as_u16(), self["field"].as_str()), (422, Some(field)), "{self:?}");
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    #[track_caller]
+    fn check_problem(&self) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        for member in ["type", "title", "detail", "code", "message", "request_id"] {
+            assert!(self[member].as_str().is_some_and(|text| !text.is_empty()), "{member} is missing: {self:?}");
+        }
+        assert_eq!(self["status"], self.status.as_u16(), "{self:?}");
+        assert_eq!(self["detail"], self["message"], "{self:?}");
+        let must_say_when = matches!(self.status.as_u16(), 429 | 503);
+        let says_when = self.header("retry-after").parse::<u64>().is_ok_and(|sec| sec >= 1);
+        assert!(!must_say_when || says_when, "without Retry-After: {self:?}");
+    }
+}
