@@ -49,7 +49,13 @@ impl DecidingClock {
         // wall clock has caught up.
         let skipped_ms = wall.since_ms(Timestamp(last_ms)).min(skipped_ms);
         let last = Timestamp(last_ms).max(wall.plus_ms(-skipped_ms));
-        let state = State { wall, monotonic, skipped_ms, last, saved: None };
+        let state = State {
+            wall,
+            monotonic,
+            skipped_ms,
+            last,
+            saved: stored.map(|(at, skipped_ms)| (Timestamp(at), skipped_ms)),
+        };
         Ok(Self { clock, state: Mutex::new(state) })
     }
 
@@ -65,6 +71,12 @@ impl DecidingClock {
         (state.wall, state.monotonic) = (wall, monotonic);
         state.last = state.last.max(wall.plus_ms(-state.skipped_ms));
         Reading { now: state.last, wall, skipped_ms: state.skipped_ms }
+    }
+
+    /// What was skipped is not what is stored.
+    pub(super) fn was_set(&self, reading: Reading) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.saved.map_or(0, |(_, skipped_ms)| skipped_ms) != reading.skipped_ms
     }
 
     /// Stores the time inside the open transaction, when there is news.

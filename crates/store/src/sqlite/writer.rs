@@ -165,9 +165,10 @@ impl Writer {
         for job in jobs {
             self.one(job.as_mut())?;
         }
-        // A batch that wrote nothing has no sync to pay for, and no reason to make one.
-        if self.connection.total_changes() != before {
-            let reading = self.clock.read();
+        // A batch that wrote nothing has no sync to pay for, and no reason to make one, unless the clock was set: a
+        // restart that had not heard of it would expire what lives.
+        let reading = self.clock.read();
+        if self.connection.total_changes() != before || self.clock.was_set(reading) {
             self.clock.save(&self.connection, reading)?;
         }
         self.execute("commit")

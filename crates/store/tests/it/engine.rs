@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use domain::{AccountId, Refusal};
+use domain::{AccountId, Refusal, SaleId};
 use store::accounts::{ById, Register};
 use store::queue::JoinBatch;
 use store::{Change, DbError, Failure, Lane, NoObserver, Observer, OpenError, Outcome, Query, Read, Stop, Tx, Verb};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::world::{Hands, World, open, position, sqlite};
 
@@ -82,6 +83,8 @@ impl Verb for Marking {
         let run = self.runs.fetch_add(1, SeqCst) + 1;
         let sql = "insert into settings (name, value) values (?1, 'here')";
         tx.execute(sql, &[self.name.into()]).await?;
+        let (sale, account) = (SaleId(Uuid::nil()), AccountId(Uuid::nil()));
+        tx.emit(Change::Joined { sale, account, position: 99, joined_at: tx.now() });
         (self.end)(run)
     }
 }
@@ -142,6 +145,7 @@ async fn what_is_rolled_back_is_told_to_nobody() {
     let broken = w.store.run(JoinBatch { sale, accounts: vec![fan, fan] }).await;
     assert!(matches!(broken, Err(Failure::Broken(DbError::Constraint(_)))), "{broken:?}");
     assert_eq!(w.stats(sale).await.joined, 0);
+    assert_eq!(w.ask(Marking::new("no", |_| Err(Refusal::RoomFull.into()))).await, Err(Refusal::RoomFull));
     w.line(sale, 1).await;
     assert_eq!(*ear.positions.lock().expect("one writer"), [1]);
 }

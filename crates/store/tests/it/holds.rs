@@ -312,3 +312,18 @@ pub(crate) async fn a_hold_outlives_a_jump_of_the_clock(w: &mut World) {
     assert_eq!(w.ask(ExpireHolds).await, Ok(1));
     assert!(later > Timestamp(0));
 }
+
+pub(crate) async fn a_jump_of_the_clock_is_remembered_although_nothing_was_written_since(w: &mut World) {
+    let sale = w.sale_with(|t| t.hold_ttl_sec = 60).await;
+    let visit = w.visit(sale).await;
+    w.hold(&visit, &[1]).await.expect("held");
+    w.advance(SEC);
+    w.tick(sale).await;
+    w.set_wall(w.now().plus_sec(3_600));
+    w.tick(sale).await;
+    w.restart().await;
+    w.advance(59 * SEC - 1);
+    assert_eq!(w.ask(ExpireHolds).await, Ok(0));
+    w.advance(1);
+    assert_eq!(w.ask(ExpireHolds).await, Ok(1));
+}

@@ -134,6 +134,7 @@ macro_rules! contract {
                 an_id_that_exists_makes_no_second_hold
                 after_a_crash_holds_lapse_and_exactly_the_sold_seats_are_gone
                 a_hold_outlives_a_jump_of_the_clock
+                a_jump_of_the_clock_is_remembered_although_nothing_was_written_since
             }
             checkout {
                 a_paid_hold_becomes_an_order_with_a_ticket_for_each_seat

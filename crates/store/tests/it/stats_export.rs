@@ -136,6 +136,11 @@ pub(crate) async fn an_entry_tells_its_whole_story(w: &mut World) {
     }
     assert_eq!((&entry["ended_at"], &entry["ended_as"]), (&START.plus_ms(1_001).to_string().into(), &"bought".into()));
     assert_eq!((&entries[1]["state"], &entries[1]["called_at"]), (&"waiting".into(), &Json::Null));
+    w.advance(1);
+    assert_eq!(w.calls(sale).await, 1);
+    let entries = w.exported(sale, "entry").await;
+    assert_eq!(entries[0]["called_at"], START.plus_ms(1).to_string(), "the call that reached it, not the last one");
+    assert_eq!(entries[1]["called_at"], START.plus_ms(1_002).to_string());
 }
 
 pub(crate) async fn a_line_longer_than_a_page_is_exported_whole_and_in_order(w: &mut World) {
