@@ -193,6 +193,10 @@ async fn crowd<T: Tx>(tx: &mut T, sale: &Sale, drip: Drip) -> Outcome<Crowd> {
     if last_position <= drip.through && returning == 0 {
         return Ok(crowd);
     }
+    if returning > MOST_RECALLED {
+        // More come back than one tick can call: nobody new is called before them.
+        (crowd.returning, crowd.last_position) = (MOST_RECALLED, drip.through);
+    }
     let row = tx
         .first(
             "select

@@ -1,5 +1,6 @@
 //! One sale, whole, as lines of JSON from one snapshot: what an independent checker reads.
 
+use domain::sale::{Phase, Sale};
 use domain::{Refusal, SaleId, Timestamp};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc::Sender;
@@ -47,8 +48,17 @@ impl Query for Export {
             )
             .await?;
         let (through, last) = head.map_or((0, 0), |row| (row.int(0), row.int(1)));
+        let sold = read
+            .first(
+                "select count(*) from hold_seats hs join holds h on h.id = hs.hold
+                 where hs.sale = ?1 and hs.live = 1 and h.state = 'sold'",
+                &[self.sale.into()],
+            )
+            .await?;
+        let sold_out = sold.is_some_and(|row| row.int(0) == sale.terms.total_seats);
+        let phase = sale.phase(read.wall(), sold_out);
         let mut lines = 1;
-        if !self.send(&sale_line(&sale, through, last, read.wall())).await {
+        if !self.send(&sale_line(&sale, phase, through, last, read.wall())).await {
             return Ok(lines);
         }
         for section in SECTIONS {
@@ -81,7 +91,7 @@ impl Export {
     }
 }
 
-fn sale_line(sale: &domain::sale::Sale, through: i64, last_position: i64, wall: Timestamp) -> Json {
+fn sale_line(sale: &Sale, phase: Phase, through: i64, last_position: i64, wall: Timestamp) -> Json {
     let t = &sale.terms;
     json!({
         "type": "sale", "sale_id": sale.id, "event_id": sale.event, "opens_at": t.opens_at, "ends_at": t.ends_at,
@@ -89,7 +99,7 @@ fn sale_line(sale: &domain::sale::Sale, through: i64, last_position: i64, wall: 
         "max_tickets_per_user": t.max_tickets_per_user, "max_active": t.max_active, "hold_ttl_sec": t.hold_ttl_sec,
         "claim_window_sec": t.claim_window_sec, "shopping_window_sec": t.shopping_window_sec,
         "seats_per_shopper": t.seats_per_shopper, "price": t.price, "currency": t.currency,
-        "phase": sale.phase(wall, false), "paused": sale.paused, "closed_at": sale.closed_at,
+        "phase": phase, "paused": sale.paused, "closed_at": sale.closed_at,
         "last_position": last_position, "through": through, "exported_at": wall,
     })
 }

@@ -229,10 +229,9 @@ impl Verb for ReleaseHold {
             .ok_or(Refusal::HoldNotFound)?;
         match HoldState::parse(row.text(0)) {
             Some(HoldState::Sold) => return Err(Refusal::HoldUsed.into()),
-            // Its seats are free already, which is what was asked for.
-            Some(HoldState::Released) => return Ok(()),
             Some(HoldState::Live) => {}
-            _ => return Err(Refusal::HoldExpired.into()),
+            // Its seats are free already, which is what was asked for.
+            _ => return Ok(()),
         }
         if is_paying(tx, self.hold).await? {
             return Err(Refusal::CheckoutInProgress.into());

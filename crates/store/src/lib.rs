@@ -21,6 +21,7 @@ pub mod orders;
 pub mod payment;
 pub mod queue;
 mod rows;
+pub mod settlement;
 mod sqlite;
 pub mod stats;
 mod tx;

@@ -91,8 +91,13 @@ impl Sqlite {
 }
 
 impl Drop for Inner {
+    /// Waits for the batch under way: whoever opens the file next must find it alone.
     fn drop(&mut self) {
         self.lanes.close();
+        let writer = self.writer.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            drop(writer.join());
+        }
     }
 }
 

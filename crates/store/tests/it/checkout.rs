@@ -3,9 +3,10 @@
 use domain::{HoldId, OrderId, Refusal};
 use serde_json::{Value as Json, json};
 use store::admissions::ExpireClaims;
-use store::checkout::{BeginCheckout, Begun, CHECKOUT, FinishCheckout, Finished, Refunded, Unsettled};
+use store::checkout::{BeginCheckout, Begun, CHECKOUT};
 use store::holds::ExpireHolds;
 use store::orders::{CheckoutResult, CheckoutState, OwnOrder};
+use store::settlement::{FinishCheckout, Finished, Refunded, Unsettled};
 
 use crate::world::{SEC, Visit, World, key};
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use domain::{AccountId, HoldId, OrderId, Refusal, SaleId};
 use serde_json::Value as Json;
 use store::admissions::{ExpireClaims, Polled};
-use store::checkout::{Finished, Refunded};
 use store::holds::{ExpireHolds, OwnHoldQuery};
 use store::queue::Joined;
+use store::settlement::{Finished, Refunded};
 
 use crate::world::{SEC, Visit, World, position};
 
