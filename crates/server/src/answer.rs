@@ -39,7 +39,7 @@ fn write_problem(app: &App, route: Option<&MatchedPath>, response: Response) -> 
     let problem = parts.extensions.remove::<Problem>().unwrap_or_else(|| match status {
         StatusCode::NOT_FOUND => Problem::no_such_page(),
         StatusCode::METHOD_NOT_ALLOWED => Problem::method(),
-        _ if status.is_client_error() => Problem::new(status, "bad_request", "This request cannot be understood."),
+        _ if status.is_client_error() => Problem { status, ..Problem::bad_request() },
         _ => Problem::internal(),
     });
     let number = REQUESTS.fetch_add(1, Ordering::Relaxed);

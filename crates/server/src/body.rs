@@ -22,7 +22,9 @@ pub struct Json<T> {
 }
 
 pub async fn json<T: DeserializeOwned>(request: Request, bytes_max: usize) -> Result<Json<T>, Problem> {
-    if !is_json(request.headers()) {
+    // A request without a body needs no Content-Type; then nothing is what is wrong with it.
+    let empty = http_body::Body::is_end_stream(request.body());
+    if !empty && !is_json(request.headers()) {
         let detail = "Send JSON with Content-Type: application/json.";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
     }
@@ -60,6 +62,12 @@ fn bad_json(detail: String) -> Problem {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if std::str::from_utf8(bytes).is_err() {
+        return Err(bad_json("Not JSON: not UTF-8.".to_owned()));
+    }
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(no_object(bytes));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -70,11 +78,19 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// For a missing field the path ends at its parent; its name is in the message.
+/// A list would be read as the fields in their order: every body here is an object.
+fn no_object(bytes: &[u8]) -> Problem {
+    match serde_json::from_slice::<serde::de::IgnoredAny>(bytes) {
+        Ok(_) => Problem::field("body", "body: send a JSON object."),
+        Err(error) => bad_json(format!("Not JSON: {error}.")),
+    }
+}
+
+/// For a missing or repeated field the path ends at its parent; its name is in the message.
 fn wrong_field(path: &str, cause: &str) -> Problem {
     let cause = cause.split(" at line ").next().unwrap_or(cause);
-    let missing = cause.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-    let field = match (path, missing) {
+    let named = ["missing field `", "duplicate field `"].iter().find_map(|start| cause.strip_prefix(start));
+    let field = match (path, named.and_then(|rest| rest.split('`').next())) {
         (".", Some(name)) => name.to_owned(),
         (parent, Some(name)) => format!("{parent}.{name}"),
         (path, None) => path.to_owned(),
@@ -113,12 +129,13 @@ mod tests {
         assert_eq!(refused(r#"{"seats": 3}"#), field("seats"));
         assert_eq!(refused(r#"{"seats": [{"row": 1}, {}]}"#), field("seats[1].row"));
         assert_eq!(refused(r#"{"seats": [{"row": -1}]}"#), field("seats[0].row"));
-        assert_eq!(refused("[]"), field("seats"), "a list is read as a struct without fields");
+        assert_eq!(refused(r#"{"seats": [], "seats": []}"#), field("seats"));
+        assert_eq!(refused(r#"[[{"row": 1}]]"#), field("body"), "a list is not an object with its fields in order");
     }
 
     #[test]
     fn what_is_not_json_is_a_bad_request() {
-        for text in ["", "{", "nonsense", r#"{"seats": []} x"#] {
+        for text in ["", "{", "[", "nonsense", r#"{"seats": []} x"#] {
             assert_eq!(refused(text), (400, "bad_json", None), "{text}");
         }
     }

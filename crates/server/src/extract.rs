@@ -1,15 +1,31 @@
 //! Who is asking. A handler that takes one of these cannot be reached without the check.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use axum::extract::FromRequestParts;
+use std::convert::Infallible;
+
+use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use domain::{AccountId, Refusal, SaleId};
 use http::{HeaderMap, Method, header};
+use serde::de::DeserializeOwned;
 
 use crate::admission::Admission;
 use crate::app::Shared;
 use crate::problem::Problem;
 use crate::session::{self, SessionCookie};
+
+/// What a path names. A part that is no text names nothing: the handler looks it up, and says so in its turn, after the
+/// credential.
+#[derive(Clone, Debug)]
+pub struct Named<T>(pub T);
+
+impl<T: DeserializeOwned + Default + Send> FromRequestParts<Shared> for Named<T> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Infallible> {
+        Ok(Self(Path::from_request_parts(parts, app).await.map(|Path(named)| named).unwrap_or_default()))
+    }
+}
 
 /// A signed-in person.
 #[derive(Clone, Copy, Debug)]

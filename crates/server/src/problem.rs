@@ -62,6 +62,10 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take this method.")
     }
 
+    pub fn bad_request() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", "This request cannot be understood.")
+    }
+
     pub fn key_required() -> Self {
         let detail = "Send idempotency_key (or the Idempotency-Key header): 1 to 128 visible ASCII characters.";
         let problem = Self::new(StatusCode::BAD_REQUEST, "idempotency_key_required", detail);

@@ -3,7 +3,10 @@
 use axum::Router;
 use axum::routing::get;
 use utoipa::OpenApi;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{ObjectBuilder, RefOr, Required};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -68,6 +71,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 fn describe(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    for (path, item) in &mut api.paths.paths {
+        describe_path(path, item);
+    }
     let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     let admission = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
         "Authorization",
@@ -79,4 +85,29 @@ fn describe(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
         components.add_security_scheme(name, scheme);
     }
     api
+}
+
+/// What utoipa does not see from here: the parts of a path, and a name for each operation that no other one has.
+fn describe_path(path: &str, item: &mut PathItem) {
+    let parts = || path.split('/').filter(|part| !part.is_empty());
+    let names = parts().filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let parameters: Vec<RefOr<Parameter>> = names.map(path_parameter).map(RefOr::T).collect();
+    item.parameters = (!parameters.is_empty()).then_some(parameters);
+    let id = parts().map(|part| part.trim_matches(['{', '}']).replace(['-', '.'], "_")).collect::<Vec<_>>().join("_");
+    let methods = [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)];
+    for (method, operation) in methods {
+        if let Some(operation) = operation {
+            operation.operation_id = Some(format!("{method}_{id}"));
+        }
+    }
+}
+
+fn path_parameter(name: &str) -> Parameter {
+    let text = ObjectBuilder::new().schema_type(Type::String).build();
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .schema(Some(text))
+        .build()
 }

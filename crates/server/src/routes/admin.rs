@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::money::Currency;
 use domain::sale::{FieldError, Terms};
@@ -25,7 +25,7 @@ use uuid::Uuid;
 use super::{auth, keyed};
 use crate::app::{App, Shared};
 use crate::body::{self, ADMIN_BYTES_MAX};
-use crate::extract::Operator;
+use crate::extract::{Named, Operator};
 use crate::problem::Problem;
 
 /// Accounts that one request makes.
@@ -124,7 +124,7 @@ fn created(json: Vec<u8>) -> Response {
     (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
-fn name(field: &'static str, text: &str) -> Result<String, Problem> {
+pub fn name(field: &'static str, text: &str) -> Result<String, Problem> {
     let text = text.trim();
     if (1..=NAME_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
         Ok(text.to_owned())
@@ -264,7 +264,7 @@ pub async fn sales(State(app): State<Shared>, _: Operator) -> Result<Json<Value>
 /// One sale with all its terms.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}", tag = "admin", security(("admin" = [])),
     responses((status = 200), (status = 404, description = "sale_not_found")))]
-pub async fn sale(State(app): State<Shared>, _: Operator, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+pub async fn sale(State(app): State<Shared>, _: Operator, Named(id): Named<String>) -> Result<Json<Value>, Problem> {
     let sales = app.store.read(Sales { only: Some(sale_id(&id)?) }).await?;
     let listed = sales.first().ok_or(Refusal::SaleNotFound)?;
     Ok(Json(sale_json(&app, listed)))
@@ -295,7 +295,7 @@ fn sale_json(app: &App, Listed { sale, seating, event }: &Listed) -> Value {
 /// All figures of a sale from one snapshot.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}/stats", tag = "admin", security(("admin" = [])),
     responses((status = 200), (status = 404, description = "sale_not_found")))]
-pub async fn stats(State(app): State<Shared>, _: Operator, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+pub async fn stats(State(app): State<Shared>, _: Operator, Named(id): Named<String>) -> Result<Json<Value>, Problem> {
     let stats = app.store.read(SaleStats(sale_id(&id)?)).await?;
     let mut stats = serde_json::to_value(stats).map_err(|_| Problem::internal())?;
     stats["staleness_ms"] = json!(super::health::STALENESS_MS);
@@ -308,7 +308,7 @@ pub async fn stats(State(app): State<Shared>, _: Operator, Path(id): Path<String
 pub async fn queue_entries(
     State(app): State<Shared>,
     _: Operator,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
     let sale = sale_id(&id)?;
@@ -329,7 +329,7 @@ fn number(field: &'static str, text: Option<&str>, least: i64, most: i64) -> Res
 /// Everything of a sale as lines of JSON from one snapshot.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}/export", tag = "admin", security(("admin" = [])),
     responses((status = 200, content_type = "application/x-ndjson"), (status = 404, description = "sale_not_found")))]
-pub async fn export(State(app): State<Shared>, _: Operator, Path(id): Path<String>) -> Result<Response, Problem> {
+pub async fn export(State(app): State<Shared>, _: Operator, Named(id): Named<String>) -> Result<Response, Problem> {
     let sale = sale_id(&id)?;
     if app.store.read(Sales { only: Some(sale) }).await?.is_empty() {
         return Err(Refusal::SaleNotFound.into());

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::{AccountId, HoldId, OrderId, Refusal, TicketId};
 use http::header;
 use serde::{Deserialize, Serialize};
-use store::checkout::{BeginCheckout, Begun, CHECKOUT, FinishCheckout, Finished};
+use store::checkout::{BeginCheckout, Begun, CHECKOUT};
 use store::orders::{CheckoutResult, CheckoutState};
 use store::payment::{self, Charge, Verdict};
+use store::settlement::{FinishCheckout, Finished};
 use utoipa::ToSchema;
 
 use super::keyed;
 use crate::app::{App, Shared};
 use crate::body::{self, FAN_BYTES_MAX};
-use crate::extract::Admitted;
+use crate::extract::{Admitted, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
 
@@ -61,7 +62,7 @@ pub struct Confirmed {
 pub async fn checkout(
     State(app): State<Shared>,
     admitted: Admitted,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;

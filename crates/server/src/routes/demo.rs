@@ -12,7 +12,7 @@ use store::audit::Act;
 use store::catalog::{AdoptDemoSale, CreateEvent, DemoSale, Event};
 use utoipa::{IntoParams, ToSchema};
 
-use super::admin::make_sale;
+use super::admin::{make_sale, name};
 use crate::app::{App, Shared};
 use crate::body::{self, FAN_BYTES_MAX};
 use crate::extract::Demo;
@@ -107,6 +107,7 @@ async fn current(app: &App) -> Result<Option<SaleId>, Problem> {
 }
 
 pub async fn new_demo_sale(app: &Shared, asked: &Reset) -> Result<SaleId, Problem> {
+    let name = name("name", asked.name.as_deref().unwrap_or("Demo night"))?;
     let opens_in_ms = asked.opens_in_ms.unwrap_or(0);
     if !(0..=OPENS_IN_MS_MAX).contains(&opens_in_ms) {
         return Err(Problem::field("opens_in_ms", format!("opens_in_ms: 0 to {OPENS_IN_MS_MAX}.")));
@@ -130,12 +131,8 @@ pub async fn new_demo_sale(app: &Shared, asked: &Reset) -> Result<SaleId, Proble
         currency: Currency::parse("USD").ok_or_else(Problem::internal)?,
     };
     terms.check()?;
-    let event = Event {
-        id: EventId(app.ids.next()),
-        name: asked.name.clone().unwrap_or_else(|| "Demo night".to_owned()),
-        venue: "Rehearsal hall".to_owned(),
-        starts_at: terms.ends_at,
-    };
+    let event =
+        Event { id: EventId(app.ids.next()), name, venue: "Rehearsal hall".to_owned(), starts_at: terms.ends_at };
     let event_id = event.id;
     let act = Act {
         id: app.ids.next(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::best_available::best_available;
 use domain::{HoldId, Refusal, hold};
@@ -18,7 +18,7 @@ use super::keyed;
 use crate::admission::Admission;
 use crate::app::Shared;
 use crate::body::{self, FAN_BYTES_MAX};
-use crate::extract::Admitted;
+use crate::extract::{Admitted, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
 use crate::waiting_room::Room;
@@ -65,7 +65,7 @@ pub struct Hold {
 pub async fn place(
     State(app): State<Shared>,
     admitted: Admitted,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
@@ -159,7 +159,7 @@ fn stand_in(room: &Room, quantity: u32) -> Vec<u32> {
 pub async fn own(
     State(app): State<Shared>,
     admitted: Admitted,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<HoldAnswer>, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Seats, admission.account, app.clock.monotonic())?;
@@ -170,12 +170,11 @@ pub async fn own(
 /// Gives the seats back.
 #[utoipa::path(delete, path = "/v1/sales/{id}/holds/{hold_id}", tag = "fan", security(("admission" = [])), responses(
     (status = 204, description = "the seats are free"), (status = 403, description = "admission_*"),
-    (status = 404, description = "hold_not_found"), (status = 409, description = "hold_used or checkout_in_progress"),
-    (status = 410, description = "hold_expired")))]
+    (status = 404, description = "hold_not_found"), (status = 409, description = "hold_used or checkout_in_progress")))]
 pub async fn release(
     State(app): State<Shared>,
     admitted: Admitted,
-    Path((id, hold)): Path<(String, String)>,
+    Named((id, hold)): Named<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Hold, admission.account, app.clock.monotonic())?;

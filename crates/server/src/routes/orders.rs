@@ -1,14 +1,14 @@
 //! Orders as their owner reads them, and the transfer that never happens.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use domain::{Refusal, Timestamp};
 use serde::Serialize;
 use store::orders::OwnOrder;
 use utoipa::ToSchema;
 
 use crate::app::Shared;
-use crate::extract::Fan;
+use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
 
@@ -41,7 +41,7 @@ pub struct TicketFacts {
 pub async fn one(
     State(app): State<Shared>,
     Fan(account): Fan,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<OrderFacts>, Problem> {
     app.limits.check(RouteClass::Seats, account, app.clock.monotonic())?;
     let order = id.parse().map_err(|_| Refusal::OrderNotFound)?;

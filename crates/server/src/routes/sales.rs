@@ -1,7 +1,7 @@
 //! What everybody may know about a sale.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use domain::waiting_room::{Band, seats_left};
 use domain::{Refusal, Timestamp};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use store::catalog::{Listed, Sales};
 use utoipa::ToSchema;
 
 use crate::app::{App, Shared};
+use crate::extract::Named;
 use crate::problem::Problem;
 
 #[derive(Serialize, ToSchema)]
@@ -75,7 +76,7 @@ pub async fn list(State(app): State<Shared>) -> Result<Json<SaleList>, Problem> 
 /// One sale.
 #[utoipa::path(get, path = "/v1/sales/{id}", tag = "fan",
     responses((status = 200, body = SaleFacts), (status = 404, description = "sale_not_found")))]
-pub async fn one(State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<SaleFacts>, Problem> {
+pub async fn one(State(app): State<Shared>, Named(id): Named<String>) -> Result<Json<SaleFacts>, Problem> {
     let id = id.parse().map_err(|_| Refusal::SaleNotFound)?;
     let sales = app.store.read(Sales { only: Some(id) }).await?;
     let listed = sales.first().ok_or(Refusal::SaleNotFound)?;

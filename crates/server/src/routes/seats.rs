@@ -1,6 +1,7 @@
 //! The seats of a sale, from the node's own copy.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use domain::best_available::run_of_free;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, Shared};
-use crate::extract::Admitted;
+use crate::extract::{Admitted, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
 use crate::waiting_room::Room;
@@ -50,13 +51,14 @@ pub struct SeatFacts {
 pub async fn list(
     State(app): State<Shared>,
     admitted: Admitted,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
-    Query(wanted): Query<Wanted>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Seats, admission.account, app.clock.monotonic())?;
     let room = app.room(&id)?;
+    let Query(wanted) = wanted.map_err(|_| Problem::bad_request())?;
     let limit = limit(&wanted)?;
     let version = version_tag(&app, room.stock.version());
     if let Some(status) = &wanted.status {

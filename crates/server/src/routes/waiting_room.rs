@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::admission::Claim;
 use domain::sale::Phase;
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use super::sales::SeatsLeft;
 use crate::app::{App, Shared};
-use crate::extract::Fan;
+use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
 use crate::waiting_room::Visit;
@@ -75,7 +75,7 @@ pub struct Status {
     (status = 401, description = "session_invalid"), (status = 403, description = "sale_closed"),
     (status = 404, description = "sale_not_found"), (status = 429, description = "rate_limited"),
     (status = 503, description = "room_full, overloaded or outcome_unknown")))]
-pub async fn join(State(app): State<Shared>, Fan(account): Fan, Path(id): Path<String>) -> Result<Response, Problem> {
+pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named<String>) -> Result<Response, Problem> {
     let known = app.room(&id).ok().and_then(|room| live_place(&room, account).map(|place| (room, place)));
     if let Some((room, place)) = known {
         app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
@@ -127,7 +127,7 @@ pub async fn status(
     Fan(account): Fan,
     method: Method,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<Status>, Problem> {
     app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
     let room = app.room(&id)?;
@@ -252,7 +252,7 @@ const fn message(state: Standing, phase: Phase) -> &'static str {
 pub async fn leave(
     State(app): State<Shared>,
     Fan(account): Fan,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     app.limits.check(RouteClass::Join, account, app.clock.monotonic())?;
     let room = app.room(&id)?;

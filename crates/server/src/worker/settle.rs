@@ -1,8 +1,8 @@
 //! Asks the provider about payments whose answer was lost, also those of an earlier life, and gives money back.
 
 use store::Failure;
-use store::checkout::{Refunded, Unsettled};
 use store::payment::Verdict;
+use store::settlement::{Refunded, Unsettled};
 
 use crate::app::App;
 use crate::routes::checkout::settle;

@@ -14,7 +14,7 @@ use domain::{Clock, Timestamp};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use server::app::{App, Ids, Outside, Shared};
+use server::app::{App, Ids, Outside, Shared, StartError};
 use server::config::{Config, Settings};
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -113,6 +113,16 @@ impl TestApp {
     }
 
     async fn boot(&mut self) {
+        let (app, router) = self.node().await.expect("the app starts");
+        self.running = Some((app, router));
+    }
+
+    /// Why another server cannot start beside this one.
+    pub(crate) async fn start_second(&self) -> String {
+        self.node().await.err().expect("one server per data folder").to_string()
+    }
+
+    async fn node(&self) -> Result<(Shared, Router), StartError> {
         let url = format!("sqlite://{}/traffic.db", self.folder.path().display());
         let flags = Settings { dev: true, database_url: url.parse().ok(), ..Settings::default() };
         let env = |name: &str| match name {
@@ -125,9 +135,9 @@ impl TestApp {
             ids: Arc::clone(&self.ids) as Arc<dyn Ids>,
             cores: 2,
         };
-        let app = App::start(config, outside).await.expect("the app starts");
+        let app = App::start(config, outside).await?;
         let router = server::router::router(Arc::clone(&app));
-        self.running = Some((app, router));
+        Ok((app, router))
     }
 
     /// A new process on the same data.

@@ -94,7 +94,10 @@ async fn a_payment_captured_after_the_seats_were_lost_is_given_back_and_sells_no
     app.settle().await;
     app.checkout(&sale, &other, &theirs, "k").await.expect(StatusCode::OK);
     let stats = app.stats(&sale).await;
-    assert_eq!((&stats["tickets_sold"], &stats["captured_total"], &stats["paying"]), (&json!(1), &json!(5_000), &json!(0)));
+    assert_eq!(
+        (&stats["tickets_sold"], &stats["captured_total"], &stats["paying"]),
+        (&json!(1), &json!(5_000), &json!(0))
+    );
     app.settle().await;
     assert_eq!(app.stats(&sale).await["refund_due"], 0, "the money is on its way back");
 }

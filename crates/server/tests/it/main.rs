@@ -1,4 +1,5 @@
 //! The server from end to end: the real router and the real store, time by hand, no sockets.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise, its helpers too: the line says enough")]
 
 mod admin;
 mod app;

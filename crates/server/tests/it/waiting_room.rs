@@ -111,7 +111,10 @@ async fn a_called_fan_who_comes_after_the_end_is_not_let_in() {
     app.advance(10_000);
     let status = app.status(&sale, &fan).await;
     let status = status.expect(StatusCode::OK);
-    assert_eq!((&status["state"], &status["admitted"], &status["phase"]), (&json!("called"), &json!(false), &json!("ended")));
+    assert_eq!(
+        (&status["state"], &status["admitted"], &status["phase"]),
+        (&json!("called"), &json!(false), &json!("ended"))
+    );
     assert_eq!(status["admission_token"], Value::Null);
 }
 
@@ -281,7 +284,10 @@ async fn a_line_that_does_not_move_has_no_estimate() {
     let status = app.status(&moving, &fans[29]).await;
     let estimate = status["estimated_wait_sec"].as_i64().unwrap();
     assert!((15..=25).contains(&estimate), "20 people at one a second: {status:?}");
-    let range = (status["estimated_wait_range_sec"][0].as_i64().unwrap(), status["estimated_wait_range_sec"][1].as_i64().unwrap());
+    let range = (
+        status["estimated_wait_range_sec"][0].as_i64().unwrap(),
+        status["estimated_wait_range_sec"][1].as_i64().unwrap(),
+    );
     assert!(range.0 <= estimate && estimate <= range.1, "{status:?}");
 }
 

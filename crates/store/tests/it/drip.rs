@@ -135,6 +135,25 @@ pub(crate) async fn who_does_not_come_frees_the_cap_after_the_window(w: &mut Wor
     assert_eq!(w.calls(sale).await, 1, "one millisecond's credit");
 }
 
+pub(crate) async fn nobody_new_is_called_before_more_returners_than_one_tick_calls(w: &mut World) {
+    let sale = w.sale_with(|t| t.total_seats = 2_000).await;
+    let fans = w.line(sale, 800).await;
+    drip(w, sale, 200, 2 * SEC).await;
+    w.advance(61 * SEC);
+    for fan in &fans {
+        w.poll(sale, *fan).await.expect("returning");
+    }
+    w.line(sale, 10).await;
+    w.advance(1);
+    w.tick(sale).await;
+    w.advance(2 * SEC);
+    let ticked = w.tick(sale).await;
+    assert!(matches!(ticked, TickDone::Called { called: 0, recalled: 500, .. }), "{ticked:?}");
+    w.advance(SEC);
+    let ticked = w.tick(sale).await;
+    assert!(matches!(ticked, TickDone::Called { called: 10, recalled: 100, .. }), "{ticked:?}");
+}
+
 pub(crate) async fn who_is_called_again_counts_as_coming_for_one_window(w: &mut World) {
     let sale = w.sale_with(|t| t.max_active = 1).await;
     let fans = w.line(sale, 2).await;

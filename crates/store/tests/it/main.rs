@@ -65,6 +65,7 @@ macro_rules! contract {
                 nobody_leaves_in_the_middle_of_a_payment
             }
             drip {
+                nobody_new_is_called_before_more_returners_than_one_tick_calls
                 the_first_call_waits_for_one_whole_persons_credit
                 credit_begins_at_the_doors
                 fractions_of_a_person_are_kept
