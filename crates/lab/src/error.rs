@@ -7,7 +7,7 @@ pub enum LabError {
     #[error("{0}")]
     BadPlan(String),
     /// The server could not be prepared: sale, accounts, first look.
-    #[error("preparing the run failed: {step}: {detail}")]
+    #[error("{step} failed: {detail}")]
     Setup { step: &'static str, detail: String },
     /// The report or the history could not be written.
     #[error("writing {path} failed")]

@@ -420,3 +420,54 @@ async fn the_public_facts_need_no_session_and_no_store_of_secrets() {
     let list = app.get("/v1/sales").send().await;
     assert_eq!(list.expect(StatusCode::OK)["sales"][0]["sale_id"], json!(sale));
 }
+
+#[tokio::test]
+async fn a_restart_keeps_who_was_called_who_was_recalled_and_whose_time_was_over() {
+    let mut app = TestApp::start().await;
+    let terms = json!({ "admit_per_minute": 60, "claim_window_sec": 5, "shopping_window_sec": 3, "max_active": 2 });
+    let sale = app.sale_with(terms).await;
+    let fans = line(&app, &sale, 4).await;
+    app.pass(1_000).await;
+    app.status(&sale, &fans[0]).await.expect(StatusCode::OK);
+    app.pass(1_000).await;
+    app.advance(5_000);
+    assert_eq!(app.status(&sale, &fans[1]).await["state"], "returning");
+    app.pass(2_000).await;
+    app.restart().await;
+    // Looking without going in: a join answer only tells.
+    let state = async |fan: &Fan| app.join(&sale, fan).await["state"].clone();
+    let status = app.status(&sale, &fans[0]).await;
+    assert_eq!((&status["state"], &status["position"]), (&json!("expired"), &json!(1)));
+    assert_eq!(state(&fans[1]).await, "called", "a second time");
+    assert_eq!(state(&fans[2]).await, "called");
+    assert_eq!(state(&fans[3]).await, "waiting");
+    assert_eq!(app.status(&sale, &fans[1]).await["state"], "inside");
+    assert_eq!(app.status(&sale, &fans[2]).await["state"], "inside");
+    assert_eq!(app.status(&sale, &fans[3]).await["ahead_count"], 0);
+}
+
+#[tokio::test]
+async fn sales_are_apart() {
+    let app = TestApp::start().await;
+    let (one, two) = (app.sale().await, app.sale_with(json!({ "admit_per_minute": 0 })).await);
+    let fan = app.fan().await;
+    line(&app, &two, 3).await;
+    let shopper = app.admit(&one, &fan).await;
+    assert_eq!(shopper.position, 1);
+    assert_eq!(app.join(&two, &fan).await.expect(StatusCode::CREATED)["position"], 4);
+    app.leave(&one, &fan).await.expect(StatusCode::OK);
+    assert_eq!(app.status(&two, &fan).await["state"], "waiting");
+}
+
+#[tokio::test]
+async fn a_call_counts_seats_so_that_nobody_is_called_to_an_empty_shop() {
+    let app = TestApp::start().await;
+    let sale = app.sale_with(json!({ "total_seats": 2 })).await;
+    let fans = line(&app, &sale, 5).await;
+    app.pass(1_000).await;
+    let stats = app.stats(&sale).await;
+    assert_eq!((&stats["through"], &stats["waiting"]), (&json!(2), &json!(3)));
+    app.leave(&sale, &fans[0]).await.expect(StatusCode::OK);
+    app.pass(1_000).await;
+    assert_eq!(app.stats(&sale).await["through"], 3, "the room of one who left goes to the next");
+}

@@ -1,4 +1,6 @@
 //! Tests of the whole: what no single crate can check about itself. One binary, so that they link once.
 
+#![expect(clippy::unwrap_used, reason = "a failed test shows where, which is all that is needed")]
+
 mod kill;
 mod tidy;
