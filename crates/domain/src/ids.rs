@@ -27,8 +27,13 @@ macro_rules! ids {
 
         impl FromStr for $name {
             type Err = uuid::Error;
+            /// One spelling only, the one that is handed out: lower case with hyphens.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::parse_str(text).map(Self)
+                let id = Uuid::parse_str(text)?;
+                let mut buffer = Uuid::encode_buffer();
+                let spelled = id.hyphenated().encode_lower(&mut buffer);
+                // The nil-length text is never an id, and gives the library's own error.
+                if spelled == text { Ok(Self(id)) } else { Uuid::parse_str("").map(Self) }
             }
         }
 
@@ -55,4 +60,19 @@ ids! {
     OrderId
     /// One sold seat.
     TicketId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let text = "01927f3e-9d1a-7c3e-8b5f-0123456789ab";
+        assert_eq!(text.parse::<SaleId>().map(|id| id.to_string()), Ok(text.to_owned()));
+        let plain = text.replace('-', "");
+        for other in [text.to_uppercase(), plain, format!("{{{text}}}"), format!("urn:uuid:{text}"), String::new()] {
+            assert!(other.parse::<SaleId>().is_err(), "{other}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Everything a request may need, in one place, and how a node starts.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use domain::{Clock, Refusal, SaleId, Timestamp};
 use store::payment::{Provider, Simulated};
@@ -18,8 +19,9 @@ use crate::problem::Problem;
 use crate::session::SessionCookie;
 use crate::waiting_room::{Room, Rooms};
 
-/// A sale that ended longer ago than this is answered from the store.
-const KEPT_AFTER_END_SEC: i64 = 86_400;
+/// A sale that ended longer ago than this is not in the read model of a new start: nobody asks for a place in it any
+/// more. As long as idempotency keys are kept.
+const KEPT_AFTER_END_SEC: i64 = 30 * 86_400;
 /// How far back the pace of a line is read at a start.
 const PACE_SEC: i64 = 60;
 
@@ -52,6 +54,8 @@ pub struct App {
     pub started_at: Timestamp,
     /// The worker's epoch.
     pub epoch: i64,
+    /// Set at shutdown: balancers should send nobody here.
+    pub draining: AtomicBool,
 }
 
 /// What only `main` and tests can make.
@@ -108,6 +112,7 @@ impl App {
             keys,
             instance,
             epoch,
+            draining: AtomicBool::new(false),
         }))
     }
 

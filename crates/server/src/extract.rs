@@ -74,6 +74,11 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
     origin.is_some() && origin == text("host")
 }
 
+/// A page of another site sent this. Without a key nothing else would stop it.
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-fetch-site") && !is_same_origin(headers)
+}
+
 /// Someone who was called: the bearer of an admission. For which sale, the handler asks with [`Admitted::to`].
 #[derive(Clone, Debug)]
 pub struct Admitted {
@@ -135,6 +140,9 @@ impl FromRequestParts<Shared> for Demo {
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         if !app.config.lab {
             return Err(Problem::no_such_page());
+        }
+        if !parts.method.is_safe() && is_cross_site(&parts.headers) {
+            return Err(Problem::cross_site());
         }
         let Some(wanted) = &app.config.demo_api_key else { return Ok(Self) };
         let query = parts.uri.query().unwrap_or_default();

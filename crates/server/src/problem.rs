@@ -50,7 +50,7 @@ impl Problem {
     }
 
     pub fn cross_site() -> Self {
-        let detail = "A request with a cookie must come from this site's own pages.";
+        let detail = "This request must come from this site's own pages.";
         Self::new(StatusCode::FORBIDDEN, "cross_site", detail)
     }
 
@@ -80,6 +80,10 @@ impl Problem {
     pub fn overloaded() -> Self {
         let detail = "Too much is being written at this moment. Nothing happened; try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry(RETRY_AFTER_SEC)
+    }
+
+    pub fn draining() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "This node is shutting down.").retry(RETRY_AFTER_SEC)
     }
 
     /// Details of a bug stay in the log.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use server::app::{App, Outside, Shared};
@@ -49,6 +50,7 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
     }
     tracing::info!(addrs = ?listener.local_addrs()?, connections_max = limits.connections_max, "listening");
     let shutdown = any(asked, app.store.broken());
+    tokio::spawn(drain(Arc::clone(&app), shutdown.clone()));
     let ticking = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone()));
     listener.serve(router::router(Arc::clone(&app)), limits, Arc::clone(&app.connections), shutdown).await;
     ticking.await.context("the worker died")?;
@@ -57,6 +59,13 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
 
 fn outside() -> Outside {
     Outside { clock: Arc::new(real::SystemClock::start()), ids: Arc::new(real::SystemIds), cores: real::cores() }
+}
+
+/// Tells balancers before the connections end.
+async fn drain(app: Shared, mut shutdown: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is a shutdown too.
+    drop(shutdown.wait_for(|asked| *asked).await);
+    app.draining.store(true, Ordering::Relaxed);
 }
 
 /// What waits is still written, unless the storage has failed.

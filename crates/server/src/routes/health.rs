@@ -1,5 +1,7 @@
 //! Whether the node lives, whether it is ready, what it measures, what it speaks.
 
+use std::sync::atomic::Ordering;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::app::Shared;
+use crate::problem::Problem;
 
 /// How old a published number may be: on one node none is.
 pub const STALENESS_MS: i64 = 0;
@@ -38,9 +41,12 @@ pub async fn live(State(app): State<Shared>) -> Json<Live> {
 
 /// Configured, migrated and loaded. Trouble with the store is `degraded` with 200: those who wait stay where they are.
 #[utoipa::path(get, path = "/health/ready", tag = "operations", responses((status = 200)))]
-pub async fn ready(State(app): State<Shared>) -> Json<Value> {
+pub async fn ready(State(app): State<Shared>) -> Result<Json<Value>, Problem> {
+    if app.draining.load(Ordering::Relaxed) {
+        return Err(Problem::draining());
+    }
     let broken = *app.store.broken().borrow();
-    Json(json!({ "status": if broken { "degraded" } else { "ready" } }))
+    Ok(Json(json!({ "status": if broken { "degraded" } else { "ready" } })))
 }
 
 /// For Prometheus.

@@ -78,7 +78,7 @@ pub async fn place(
     let key = keyed::required(&headers, wish.idempotency_key.as_deref())?;
     let key = keyed::key(admission.account, room.id, "hold", key, &asked);
     let task = Arc::clone(&app);
-    let answer = app.detached(async move { hold_seats(&task, &room, admission, wanted?, key).await }).await?;
+    let answer = app.detached(async move { hold_seats(&task, &room, admission, wanted, key).await }).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response())
 }
 
@@ -88,8 +88,8 @@ fn asked(wish: &Wish) -> String {
     serde_json::json!([wish.seat_ids, best]).to_string()
 }
 
-/// Shape first (422), then whether such seats exist (an unknown seat is not available).
-fn wanted(room: &Room, wish: &Wish) -> Result<Result<Wanted, Problem>, Problem> {
+/// The shape (422). Whether such seats exist and are free the transaction says, in its order of rules.
+fn wanted(room: &Room, wish: &Wish) -> Result<Wanted, Problem> {
     match (&wish.seat_ids, &wish.best_available) {
         (Some(_), Some(_)) => Err(Problem::field("best_available", "best_available: give this or seat_ids, not both.")),
         (None, None) => Err(Problem::field("seat_ids", "seat_ids: say which seats, or ask for best_available.")),
@@ -99,8 +99,9 @@ fn wanted(room: &Room, wish: &Wish) -> Result<Result<Wanted, Problem>, Problem> 
             if distinct.len() != ids.len() {
                 return Err(Refusal::BadCount { most: domain::sale::MOST_SEATS_PER_HOLD }.into());
             }
-            let seats: Option<Vec<u32>> = ids.iter().map(|id| room.map.find(id)).collect();
-            Ok(seats.map(Wanted::These).ok_or_else(|| Refusal::Unavailable.into()))
+            let nowhere = stand_in(room, ids.len());
+            let seats = ids.iter().zip(nowhere).map(|(id, nowhere)| room.map.find(id).unwrap_or(nowhere));
+            Ok(Wanted::These(seats.collect()))
         }
         (None, Some(best)) => {
             hold::count(usize::try_from(best.quantity).unwrap_or(0)).map_err(|refusal| {
@@ -108,7 +109,7 @@ fn wanted(room: &Room, wish: &Wish) -> Result<Result<Wanted, Problem>, Problem> 
                 Problem { field, ..refusal.into() }
             })?;
             let quantity = u32::try_from(best.quantity).unwrap_or(0);
-            Ok(Ok(Wanted::Best { quantity, section: best.section.clone() }))
+            Ok(Wanted::Best { quantity, section: best.section.clone() })
         }
     }
 }
@@ -137,7 +138,7 @@ async fn hold_seats(
         let choice = best_available(&room.map, free, quantity, section.as_deref(), admission.account, attempt);
         // With too few seats in sight the transaction still decides: the key may be answered already, and every other
         // refusal comes first.
-        let seats = choice.unwrap_or_else(|| stand_in(room, quantity));
+        let seats = choice.unwrap_or_else(|| stand_in(room, quantity as usize));
         match app.store.run(command(seats)).await {
             Err(Failure::Refused(Refusal::Unavailable)) => {}
             other => return Ok(other?),
@@ -146,10 +147,9 @@ async fn hold_seats(
     Err(Refusal::Unavailable.into())
 }
 
-/// Seats that are certainly not free, so that the transaction refuses them in its own order of rules.
-fn stand_in(room: &Room, quantity: u32) -> Vec<u32> {
-    let seats = room.stock.seats();
-    (seats..seats.saturating_add(quantity)).collect()
+/// Seats that do not exist, so that the transaction refuses them in its own order of rules.
+fn stand_in(room: &Room, quantity: usize) -> Vec<u32> {
+    (room.stock.seats()..).take(quantity).collect()
 }
 
 /// The live hold of the admission's account.
@@ -163,6 +163,7 @@ pub async fn own(
 ) -> Result<Json<HoldAnswer>, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Seats, admission.account, app.clock.monotonic())?;
+    app.room(&id)?.still_admits(&admission)?;
     let own = OwnHoldQuery { sale: admission.sale, account: admission.account };
     Ok(Json(app.store.read(own).await?.ok_or(Refusal::HoldNotFound)?))
 }
@@ -178,6 +179,7 @@ pub async fn release(
 ) -> Result<StatusCode, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Hold, admission.account, app.clock.monotonic())?;
+    app.room(&id)?.still_admits(&admission)?;
     let hold = hold.parse().map_err(|_| Refusal::HoldNotFound)?;
     let command = ReleaseHold { sale: admission.sale, account: admission.account, hold };
     let store = app.store.clone();

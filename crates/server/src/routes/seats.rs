@@ -58,6 +58,7 @@ pub async fn list(
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Seats, admission.account, app.clock.monotonic())?;
     let room = app.room(&id)?;
+    room.still_admits(&admission)?;
     let Query(wanted) = wanted.map_err(|_| Problem::bad_request())?;
     let limit = limit(&wanted)?;
     let version = version_tag(&app, room.stock.version());

@@ -220,10 +220,19 @@ fn admission(app: &App, room: &Room, account: AccountId, inside: &Inside, wall: 
     }
 }
 
+/// Who is inside polls to keep the token fresh, which lives ninety seconds.
+const INSIDE_POLL_MS: i64 = 5_000;
+
 fn next_poll_ms(room: &Room, account: AccountId, state: Standing, ahead: i64, wall: Timestamp) -> i64 {
     let sale = room.sale();
     let open_ms = wall.since_ms(sale.terms.opens_at);
-    let rate = if state == Standing::Waiting && !sale.may_call(wall) { 0 } else { sale.terms.admit_per_minute };
+    let over = matches!(state, Standing::Bought | Standing::Expired | Standing::Left);
+    let (ahead, rate, open_ms) = match state {
+        Standing::Inside => return INSIDE_POLL_MS,
+        // Nothing will happen soon, to those at the head of the line either.
+        _ if over || !sale.may_call(wall) || room.stock.is_sold_out() => (ahead.max(1), 0, i64::MAX),
+        _ => (ahead, sale.terms.admit_per_minute, open_ms),
+    };
     // Spread by person and by minute: the same people do not always come together.
     let spread = (account.0.as_u128() ^ (wall.millis() / 1000) as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
     retry_after_ms(ahead, rate, open_ms, room.waiting(), spread as u64)

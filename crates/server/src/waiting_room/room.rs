@@ -9,12 +9,13 @@ use domain::admission::Claim;
 use domain::sale::{Phase, Sale};
 use domain::seat_map::{SeatMap, Seating};
 use domain::waiting_room::{EndedAs, Pace, State};
-use domain::{AccountId, SaleId, Timestamp};
+use domain::{AccountId, Refusal, SaleId, Timestamp};
 use store::Change;
 use store::load::ShopState;
 
 use super::joins::Joins;
 use super::stock::Stock;
+use crate::admission::Admission;
 
 /// Calls of this stretch of time make the pace.
 const PACE_MS: i64 = 60_000;
@@ -126,6 +127,16 @@ impl Room {
             Some(Visit::Recalled) => State::Called,
             None if place.position > self.through() => State::Waiting,
             None => State::Called,
+        }
+    }
+
+    /// Whether the claim that an admission names is the one that lives. From memory, for reading only: what writes asks
+    /// the transaction.
+    pub fn still_admits(&self, admission: &Admission) -> Result<(), Refusal> {
+        match self.visit(admission.account) {
+            Some(Visit::Inside(inside)) if inside.claim.id == admission.claim => Ok(()),
+            Some(Visit::Ended { ended_as: EndedAs::Bought | EndedAs::Left, .. }) => Err(Refusal::AdmissionUsed),
+            _ => Err(Refusal::AdmissionExpired),
         }
     }
 

@@ -391,6 +391,8 @@ async fn a_restart_keeps_places_states_seats_and_every_token() {
         before.push((status["position"].clone(), status["state"].clone(), status["ahead_count"].clone()));
     }
     app.restart().await;
+    // A poll would ask the store; a join answer tells what the node knows by itself.
+    assert_eq!(app.join(&sale, &fans[0]).await.expect(StatusCode::OK)["state"], "returning");
     for (fan, before) in fans.iter().chain([&inside.fan, &buyer.fan]).zip(before) {
         let status = app.status(&sale, fan).await;
         status.expect(StatusCode::OK);

@@ -1,0 +1,263 @@
+//! Every route of the openapi document: who calls it, what it reads, and what it must not accept.
+
+use serde_json::{Value, json};
+
+/// Who asks.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum As {
+    Nobody,
+    Fan,
+    Shopper,
+    Operator,
+}
+
+/// One route: who may call it, and where it reads JSON, a right body and the wrong values of its fields.
+pub(super) struct Row {
+    pub(super) route: &'static str,
+    pub(super) caller: As,
+    pub(super) body: Option<Value>,
+    /// Fields without which there is no answer.
+    pub(super) needed: &'static [&'static str],
+    /// A field, and a value that it cannot have.
+    pub(super) wrong: Vec<(&'static str, Value)>,
+}
+
+const fn plain(route: &'static str, caller: As) -> Row {
+    Row { route, caller, body: None, needed: &[], wrong: Vec::new() }
+}
+
+fn texts() -> [Value; 6] {
+    [json!(1), json!(-1.5), json!(true), json!([]), json!({}), json!("\u{0}")]
+}
+
+fn wrong_texts(field: &'static str) -> Vec<(&'static str, Value)> {
+    texts().into_iter().map(|value| (field, value)).collect()
+}
+
+fn wrong_numbers(field: &'static str) -> Vec<(&'static str, Value)> {
+    let wrong = [
+        json!("1"),
+        json!(-1),
+        json!(i64::MAX),
+        json!(i64::MIN),
+        json!(u64::MAX),
+        json!(1e300),
+        json!(1.5),
+        json!([]),
+        json!(true),
+    ];
+    wrong.into_iter().map(|value| (field, value)).collect()
+}
+
+pub(super) fn rows(event: &str) -> Vec<Row> {
+    let sale = json!({ "event_id": event, "opens_at": "2026-11-23T12:00:00Z", "ends_at": "2026-11-24T12:00:00Z" });
+    let numbers = [
+        "total_seats",
+        "admit_per_minute",
+        "waiting_room_cap",
+        "max_tickets_per_user",
+        "max_active",
+        "hold_ttl_sec",
+        "claim_window_sec",
+        "shopping_window_sec",
+        "seats_per_shopper",
+        "price",
+    ];
+    let times = |field: &'static str| {
+        ["", "tomorrow", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T12:00:00", "\u{0}"]
+            .map(|text| (field, json!(text)))
+            .into_iter()
+            .chain([(field, json!(0)), (field, json!(null)), (field, json!(["2026-11-23T12:00:00Z"]))])
+    };
+    let event_body = json!({ "name": "n", "venue": "v", "starts_at": "2027-01-01T00:00:00Z" });
+    vec![
+        Row {
+            route: "POST /v1/auth/register",
+            caller: As::Nobody,
+            body: Some(json!({ "email": "new@example.com" })),
+            needed: &["email"],
+            wrong: [
+                wrong_texts("email"),
+                wrong_texts("password"),
+                wrong_texts("phone"),
+                vec![
+                    ("email", json!("")),
+                    ("email", json!("no address")),
+                    ("email", json!(format!("{}@b.c", "x".repeat(300)))),
+                    ("password", json!("short")),
+                    ("password", json!("x".repeat(129))),
+                    ("phone", json!("call me")),
+                ],
+            ]
+            .concat(),
+        },
+        Row {
+            route: "POST /v1/auth/login",
+            caller: As::Nobody,
+            body: Some(json!({ "email": "nobody@example.com", "password": "swordfish!" })),
+            needed: &["email", "password"],
+            wrong: vec![("email", json!(1)), ("password", json!([])), ("password", json!(null))],
+        },
+        plain("GET /v1/me", As::Fan),
+        plain("GET /v1/sales", As::Nobody),
+        plain("GET /v1/sales/{id}", As::Nobody),
+        plain("POST /v1/sales/{id}/waiting-room/join", As::Fan),
+        plain("GET /v1/sales/{id}/waiting-room/status", As::Fan),
+        plain("POST /v1/sales/{id}/waiting-room/leave", As::Fan),
+        plain("GET /v1/sales/{id}/seats", As::Shopper),
+        Row {
+            route: "POST /v1/sales/{id}/holds",
+            caller: As::Shopper,
+            body: Some(json!({ "seat_ids": ["GA-1-1"], "idempotency_key": "k" })),
+            needed: &["seat_ids"],
+            wrong: vec![
+                ("seat_ids", json!("GA-1-1")),
+                ("seat_ids", json!({})),
+                ("seat_ids", json!(7)),
+                ("seat_ids[0]", json!([7])),
+                ("best_available", json!(2)),
+                ("best_available", json!("2")),
+                ("best_available.quantity", json!({})),
+                ("best_available.quantity", json!({ "quantity": "2" })),
+                ("best_available.quantity", json!({ "quantity": 1.5 })),
+                ("best_available.section", json!({ "quantity": 1, "section": 1 })),
+                ("idempotency_key", json!(7)),
+                ("idempotency_key", json!([])),
+            ],
+        },
+        plain("GET /v1/sales/{id}/holds", As::Shopper),
+        plain("DELETE /v1/sales/{id}/holds/{hold_id}", As::Shopper),
+        Row {
+            route: "POST /v1/sales/{id}/checkout",
+            caller: As::Shopper,
+            body: Some(json!({ "hold_id": "fake", "idempotency_key": "k" })),
+            needed: &["hold_id"],
+            wrong: vec![
+                ("hold_id", json!(7)),
+                ("hold_id", json!(null)),
+                ("hold_id", json!([])),
+                ("idempotency_key", json!({})),
+                ("attendees", json!("Ann")),
+                ("attendees[0]", json!([1])),
+                ("payment", json!("sim_ok")),
+                ("payment.token", json!({})),
+                ("payment.token", json!({ "token": 1 })),
+                ("payment.token", json!({ "token": "visa" })),
+            ],
+        },
+        plain("GET /v1/orders/{id}", As::Fan),
+        plain("POST /v1/tickets/transfer", As::Nobody),
+        Row {
+            route: "POST /v1/admin/events",
+            caller: As::Operator,
+            body: Some(event_body),
+            needed: &["name", "venue", "starts_at"],
+            wrong: [
+                wrong_texts("name"),
+                wrong_texts("venue"),
+                times("starts_at").collect(),
+                vec![
+                    ("name", json!("")),
+                    ("name", json!(" ")),
+                    ("venue", json!("x".repeat(201))),
+                    ("idempotency_key", json!(1)),
+                ],
+            ]
+            .concat(),
+        },
+        plain("GET /v1/admin/events", As::Operator),
+        Row {
+            route: "POST /v1/admin/sales",
+            caller: As::Operator,
+            body: Some(sale),
+            needed: &["event_id", "opens_at", "ends_at"],
+            wrong: [
+                numbers.into_iter().flat_map(wrong_numbers).collect(),
+                wrong_texts("event_id"),
+                wrong_texts("currency"),
+                times("opens_at").collect(),
+                times("ends_at").collect(),
+                vec![
+                    ("event_id", json!("fake")),
+                    ("event_id", json!("00000000-0000-0000-0000-000000000000")),
+                    ("ends_at", json!("2026-11-23T12:00:00Z")),
+                    ("ends_at", json!("2026-11-22T12:00:00Z")),
+                    ("currency", json!("usd")),
+                    ("total_seats", json!(0)),
+                    ("total_seats", json!(200_001)),
+                    ("max_tickets_per_user", json!(0)),
+                    ("max_tickets_per_user", json!(51)),
+                    ("hold_ttl_sec", json!(0)),
+                    ("claim_window_sec", json!(0)),
+                    ("shopping_window_sec", json!(0)),
+                    ("seats_per_shopper", json!(0)),
+                    ("seating", json!([])),
+                    ("seating", json!({})),
+                    ("seating", json!("hall")),
+                    ("idempotency_key", json!(1)),
+                ],
+            ]
+            .concat(),
+        },
+        plain("GET /v1/admin/sales", As::Operator),
+        plain("GET /v1/admin/sales/{id}", As::Operator),
+        plain("GET /v1/admin/sales/{id}/stats", As::Operator),
+        plain("GET /v1/admin/sales/{id}/queue-entries", As::Operator),
+        plain("GET /v1/admin/sales/{id}/export", As::Operator),
+        Row {
+            route: "POST /v1/admin/accounts/bulk",
+            caller: As::Operator,
+            body: Some(json!({ "count": 1, "prefix": "p" })),
+            needed: &["count", "prefix"],
+            wrong: [
+                wrong_numbers("count"),
+                wrong_texts("prefix"),
+                vec![
+                    ("count", json!(0)),
+                    ("count", json!(10_001)),
+                    ("prefix", json!("")),
+                    ("prefix", json!("a b")),
+                    ("prefix", json!("é")),
+                    ("prefix", json!("a@b")),
+                    ("prefix", json!("x".repeat(200))),
+                ],
+            ]
+            .concat(),
+        },
+        plain("GET /v1/demo/config", As::Nobody),
+        Row {
+            route: "POST /v1/demo/reset",
+            caller: As::Nobody,
+            body: Some(json!({ "total_seats": 1 })),
+            needed: &[],
+            wrong: [
+                [
+                    "total_seats",
+                    "admit_per_minute",
+                    "waiting_room_cap",
+                    "max_tickets_per_user",
+                    "hold_ttl_sec",
+                    "opens_in_ms",
+                ]
+                .into_iter()
+                .flat_map(wrong_numbers)
+                .collect(),
+                wrong_texts("name"),
+                vec![("name", json!("")), ("name", json!("x".repeat(201)))],
+            ]
+            .concat(),
+        },
+        Row {
+            route: "POST /v1/demo/adopt",
+            caller: As::Nobody,
+            body: Some(json!({ "sale_id": "fake" })),
+            needed: &["sale_id"],
+            wrong: vec![("sale_id", json!(1)), ("sale_id", json!(null)), ("sale_id", json!([]))],
+        },
+        plain("GET /v1/demo/dashboard", As::Nobody),
+        plain("GET /health/live", As::Nobody),
+        plain("GET /health/ready", As::Nobody),
+        plain("GET /metrics", As::Nobody),
+        plain("GET /.well-known/jwks.json", As::Nobody),
+    ]
+}
