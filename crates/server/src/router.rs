@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use crate::answer;
 use crate::app::Shared;
-use crate::routes::{admin, auth, checkout, demo, health, holds, orders, pages, sales, seats, waiting_room};
+use crate::routes::{admin, auth, checkout, demo, docs, health, holds, orders, pages, sales, seats, waiting_room};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -57,9 +57,11 @@ fn routes() -> OpenApiRouter<Shared> {
 
 pub fn router(app: Shared) -> Router {
     let (router, api) = routes().split_for_parts();
-    let api = describe(api);
+    let api = serde_json::to_value(describe(api)).expect("a document of strings and numbers");
+    let docs = docs::page(&api);
     router
         .route("/", get(pages::first))
+        .route("/docs", get(async move || docs::answer(docs)))
         .route("/openapi.json", get(async move || axum::Json(api)))
         .layer(axum::middleware::from_fn_with_state(app.clone(), answer::finish))
         .with_state(app)

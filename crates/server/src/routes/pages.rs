@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
-use http::header;
+use http::{HeaderName, header};
 use store::catalog::DemoSale;
 
 use super::demo;
@@ -21,12 +21,15 @@ pub async fn first(State(app): State<Shared>) -> Response {
         Some(sale) => demo::figures(&app, sale).await.ok(),
         None => None,
     };
-    let headers = [
+    (page_headers(), Html(page(figures.as_ref()))).into_response()
+}
+
+pub fn page_headers() -> [(HeaderName, &'static str); 3] {
+    [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
-    ];
-    (headers, Html(page(figures.as_ref()))).into_response()
+    ]
 }
 
 fn page(figures: Option<&serde_json::Value>) -> String {
