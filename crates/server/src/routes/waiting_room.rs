@@ -97,12 +97,12 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
 /// The account's place, unless it is over: then joining makes a new one.
 fn live_place(room: &Room, account: AccountId) -> Option<Place> {
     let place = room.place(account)?;
-    let over = matches!(room.visit(account), Some(Visit::Ended { .. }));
+    let over = matches!(room.visit_of(account, place), Some(Visit::Ended { .. }));
     (!over).then_some(place)
 }
 
 fn join_answer(app: &App, room: &Room, account: AccountId, place: Place) -> JoinAnswer {
-    let state = room.state(place, room.visit(account).as_ref());
+    let state = room.state(place, room.visit_of(account, place).as_ref());
     let wall = app.clock.wall();
     let phase = room.phase(wall);
     let ahead = room.ahead(place.position);
@@ -132,7 +132,7 @@ pub async fn status(
     app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
     let room = app.room(&id)?;
     let place = room.place(account).ok_or(Refusal::NotInQueue)?;
-    let visit = room.visit(account);
+    let visit = room.visit_of(account, place);
     let state = room.state(place, visit.as_ref());
     let looks_only = method == Method::HEAD || is_prefetch(&headers);
     if state == Standing::Called && !looks_only && room.sale().may_shop(app.clock.wall()).is_ok() {

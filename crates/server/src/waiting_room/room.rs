@@ -119,6 +119,15 @@ impl Room {
         self.visits.pin().get(&account).cloned()
     }
 
+    /// What happened to this place; what happened to an earlier one of the same account does not count.
+    pub fn visit_of(&self, account: AccountId, place: Place) -> Option<Visit> {
+        self.visit(account).filter(|visit| match visit {
+            Visit::Ended { position, .. } => *position == place.position,
+            Visit::Inside(inside) => inside.claim.position == place.position,
+            Visit::Returning | Visit::Recalled => true,
+        })
+    }
+
     pub fn state(&self, place: Place, visit: Option<&Visit>) -> State {
         match visit {
             Some(Visit::Ended { ended_as, .. }) => ended_as.state(),
@@ -174,8 +183,9 @@ impl Room {
     pub fn apply(&self, change: &Change) {
         match *change {
             Change::Joined { account, position, joined_at, .. } => {
-                self.visits.pin().remove(&account);
+                // In this order: whoever looks in between sees the new place, and an end that is not about it.
                 self.places.pin().insert(account, Place { position, joined_at });
+                self.visits.pin().remove(&account);
                 self.last_position.fetch_max(position, Ordering::AcqRel);
             }
             Change::Called { through, people, at, .. } => {
@@ -316,6 +326,16 @@ mod tests {
         room.apply(&Change::Joined { sale: room.id, account: fan(1), position: 2, joined_at: Timestamp(5) });
         let place = room.place(fan(1)).unwrap();
         assert_eq!((place.position, room.state(place, room.visit(fan(1)).as_ref())), (2, State::Waiting));
+    }
+
+    #[test]
+    fn the_end_of_an_earlier_place_says_nothing_about_a_later_one() {
+        let room = room();
+        join(&room, 1);
+        leave(&room, 1);
+        let (earlier, later) = (room.place(fan(1)).unwrap(), Place { position: 2, joined_at: Timestamp(5) });
+        assert!(room.visit_of(fan(1), earlier).is_some());
+        assert!(room.visit_of(fan(1), later).is_none());
     }
 
     #[test]
