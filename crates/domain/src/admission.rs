@@ -113,11 +113,10 @@ pub fn tick(terms: &Terms, drip: Drip, crowd: Crowd, now: Timestamp, open_for_ms
 }
 
 impl Drip {
-    /// Nothing would be learnt by writing this again: the tick before was a lull too.
+    /// Nothing would be learnt by writing this again: nobody was called, and it was not for want of credit. What is lost
+    /// is less than a person, and the time since the last tick that was written is credited as ever: two seconds at most.
     pub fn rests(&self, after: &Self) -> bool {
-        self.through == after.through
-            && self.bound_by == after.bound_by
-            && !matches!(self.bound_by, Some(Bound::Rate | Bound::Cap | Bound::Stock))
+        self.through == after.through && self.bound_by == after.bound_by && self.bound_by != Some(Bound::Rate)
     }
 }
 
@@ -220,6 +219,9 @@ mod tests {
         assert!(!drip(7, 0).rests(&after), "the first lull is written");
         let waiting = tick(&terms(6000), lull(7), CROWD, Timestamp(1), 1).drip;
         assert!(!lull(7).rests(&waiting), "a line that waits for credit is written");
+        let sold_out = Crowd { free_seats: 0, ..CROWD };
+        let stuck = Drip { bound_by: Some(Bound::Stock), ..drip(7, 0) };
+        assert!(stuck.rests(&tick(&terms(6000), stuck, sold_out, Timestamp(200), 200).drip));
     }
 
     #[test]

@@ -21,13 +21,14 @@ pub(crate) enum Credential<'a> {
     None,
 }
 
+/// An id or a key that cannot stand in a path or a header is no request.
 pub(crate) fn request(
     authority: &str,
     method: Method,
     path: &str,
     credential: Credential<'_>,
     body: Option<serde_json::Value>,
-) -> Request<Full<Bytes>> {
+) -> Result<Request<Full<Bytes>>, http::Error> {
     let mut builder = Request::builder().method(method).uri(path).header(header::HOST, authority);
     builder = match credential {
         Credential::Session(token) => builder.header(header::AUTHORIZATION, format!("Bearer {token}")),
@@ -39,7 +40,7 @@ pub(crate) fn request(
     if bytes.is_some() {
         builder = builder.header(header::CONTENT_TYPE, "application/json");
     }
-    builder.body(Full::new(bytes.unwrap_or_default())).expect("paths and tokens come from the server and are ASCII")
+    builder.body(Full::new(bytes.unwrap_or_default()))
 }
 
 /// What a fan needs from an answer besides the outcome that is recorded.
@@ -47,6 +48,15 @@ pub(crate) fn request(
 pub(crate) struct Hints {
     pub(crate) retry_after_ms: Option<u64>,
     pub(crate) admission_token: Option<String>,
+}
+
+/// Nobody waits longer than this for a poll; a server that asks for more has a wrong unit.
+const RETRY_MOST_MS: u64 = 60 * 60 * 1_000;
+
+impl Hints {
+    fn new(retry_after_ms: Option<u64>, admission_token: Option<String>) -> Self {
+        Hints { retry_after_ms: retry_after_ms.map(|ms| ms.min(RETRY_MOST_MS)), admission_token }
+    }
 }
 
 #[derive(Deserialize)]
@@ -107,8 +117,7 @@ pub(crate) fn read(op: Op, answer: Result<Answer, NetError>) -> (Outcome, Hints)
             ),
         };
     }
-    let hints =
-        Hints { retry_after_ms: answer.retry_after_sec.map(|sec| sec.saturating_mul(1_000)), admission_token: None };
+    let hints = Hints::new(answer.retry_after_sec.map(|sec| sec.saturating_mul(1_000)), None);
     (refusal(&answer), hints)
 }
 
@@ -125,12 +134,12 @@ fn success(op: Op, answer: &Answer) -> Option<(Value, Hints)> {
     match op {
         Op::Join => {
             let body: JoinBody = body(answer)?;
-            let hints = Hints { retry_after_ms: body.retry_after_ms, admission_token: None };
+            let hints = Hints::new(body.retry_after_ms, None);
             Some((Value::Join { position: body.position, created: answer.status == 201 }, hints))
         }
         Op::Status => {
             let body: StatusBody = body(answer)?;
-            let hints = Hints { retry_after_ms: body.retry_after_ms, admission_token: body.admission_token };
+            let hints = Hints::new(body.retry_after_ms, body.admission_token);
             let (position, ahead, state, phase) = (body.position, body.ahead_count, body.state, body.phase);
             Some((Value::Status { position, ahead, state, phase, admitted: body.admitted }, hints))
         }
@@ -171,6 +180,23 @@ mod tests {
         assert!(matches!(outcome(Op::Hold, 502, "<html>"), Outcome::Unknown(_)));
         assert!(matches!(outcome(Op::Hold, 200, "{}"), Outcome::Unknown(_)));
         assert!(matches!(read(Op::Join, Err(NetError::Lost("reset".into()))).0, Outcome::Unknown(_)));
+    }
+
+    #[test]
+    fn a_huge_wish_is_clamped_and_a_broken_id_is_no_request() {
+        let text = format!(r#"{{"position":1,"retry_after_ms":{}}}"#, u64::MAX);
+        let answer = Answer { status: 201, body: Bytes::from(text), retry_after_sec: None };
+        assert_eq!(read(Op::Join, Ok(answer)).1.retry_after_ms, Some(RETRY_MOST_MS));
+        let busy = Answer {
+            status: 503,
+            body: Bytes::from_static(br#"{"code":"overloaded"}"#),
+            retry_after_sec: Some(u64::MAX),
+        };
+        assert_eq!(read(Op::Join, Ok(busy)).1.retry_after_ms, Some(RETRY_MOST_MS));
+        let made = |path, key| request("localhost", Method::GET, path, Credential::AdminKey(key), None);
+        assert!(made("/v1/sales/a", "key").is_ok());
+        assert!(made("/v1/sales/a b", "key").is_err());
+        assert!(made("/v1/sales/a", "a\nb").is_err());
     }
 
     #[test]

@@ -66,6 +66,10 @@ pub(crate) struct Claim {
     pub(crate) position: u64,
     #[serde(deserialize_with = "ms")]
     pub(crate) claimed_at: i64,
+    #[serde(deserialize_with = "ms")]
+    pub(crate) deadline: i64,
+    #[serde(default, deserialize_with = "maybe_ms")]
+    pub(crate) ended_at: Option<i64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -92,6 +96,8 @@ pub(crate) struct Order {
     pub(crate) order_id: Box<str>,
     pub(crate) user_id: Box<str>,
     pub(crate) hold_id: Option<Box<str>>,
+    #[serde(default)]
+    pub(crate) claim_id: Option<Box<str>>,
     pub(crate) status: Box<str>,
     pub(crate) total: i64,
 }

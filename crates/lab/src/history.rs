@@ -38,6 +38,9 @@ impl Op {
     }
 }
 
+/// Why an answer is missing: the run ended first. The elapsed time is all that is known of it.
+pub(crate) const UNFINISHED: &str = "unfinished at the end of the run";
+
 /// Why an operation was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -47,7 +50,7 @@ pub(crate) enum Why {
     Rejoin,
     /// A checkout sent again with the same key after it was answered.
     Repeat,
-    /// Must be refused: seats or a hold without an admission.
+    /// Must be refused: seats or a hold without an admission, or with one that is used up.
     ProbeUnadmitted,
     /// Must be refused: one seat more than the cap.
     ProbeOverCap,

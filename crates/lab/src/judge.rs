@@ -1,6 +1,6 @@
 //! After the play: evidence in, report out, and all three written to disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::LabError;
-use crate::check::{self, Evidence};
+use crate::check::{self, Evidence, Owed};
 use crate::dump::{Dump, format_ms};
 use crate::history::History;
 use crate::metrics::Metrics;
@@ -27,13 +26,15 @@ pub(crate) struct Played {
     pub(crate) export: Option<bytes::Bytes>,
     pub(crate) dump: Result<Dump, String>,
     pub(crate) endings: BTreeMap<String, u64>,
+    /// Fans whose journey the end of the run cut off.
+    pub(crate) unfinished: BTreeSet<u32>,
     pub(crate) aborted: bool,
     pub(crate) ended_early: bool,
     pub(crate) finished_us: u64,
     pub(crate) cpu_share: Option<f64>,
 }
 
-pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Played) -> Result<Report, LabError> {
+pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Played) -> Report {
     if let Err(why) = &played.dump {
         prepared.notes.push(format!("there is no usable export: {why}"));
     }
@@ -45,9 +46,10 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
         history: &history,
         dump,
         samples: &played.samples,
-        staleness_us: prepared.live.staleness_ms * 1_000,
+        staleness_us: prepared.live.staleness_ms.saturating_mul(1_000),
         max_active: dump.map_or(0, |dump| dump.sale.max_active),
         own_sale,
+        owed: Owed::of(&prepared.plan.fans, &played.recorded.reached, &played.unfinished),
     });
     played.recorded.records = history.records;
     let recorded = &played.recorded;
@@ -57,6 +59,7 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
     let validity = validity::judge(&validity::Facts {
         recorded,
         samples: &played.samples,
+        first_instance: &prepared.live.instance,
         planned_fans,
         cpu_share: played.cpu_share,
         own_sale,
@@ -97,20 +100,29 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
             .collect(),
         notes: prepared.notes.clone(),
         files: vec![],
+        not_written: None,
     };
     let accounts = prepared.accounts.into_iter().map(|account| account.user_id).collect();
     let history = History { accounts, records: played.recorded.records };
-    report.files = write(&options.out_dir, &report, &history, played.export.as_deref())?;
-    Ok(report)
+    match write(&options.out_dir, &report, &history, played.export.as_deref()) {
+        Ok(files) => report.files = files,
+        // The verdict stands all the same; whoever asked for the run sees it.
+        Err((path, error)) => report.not_written = Some(format!("writing {} failed: {error}", path.display())),
+    }
+    report
 }
 
 /// Writes `<run_id>.json`, `.history.ndjson.gz` and `.export.ndjson.gz`.
-fn write(dir: &Path, report: &Report, history: &History, export: Option<&[u8]>) -> Result<Vec<PathBuf>, LabError> {
+fn write(
+    dir: &Path,
+    report: &Report,
+    history: &History,
+    export: Option<&[u8]>,
+) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let failed = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| LabError::Write { path, source }
+        let path = path.to_owned();
+        move |error| (path, error)
     };
-    fs::create_dir_all(dir).map_err(failed(dir))?;
     let path = |ending: &str| dir.join(format!("{}.{ending}", report.run_id));
     let mut files = vec![path("json"), path("history.ndjson.gz")];
     fs::write(&files[0], report.to_json()).map_err(failed(&files[0]))?;

@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::history::{Op, Outcome, Record};
+use crate::history::{Op, Outcome, Record, UNFINISHED};
 
 /// Three significant digits: a value is off by at most 0.1 %.
 const DIGITS: u8 = 3;
@@ -17,6 +17,8 @@ pub(crate) struct Latencies {
     pub(crate) refused: Histogram<u64>,
     /// From the intended start to the failure or time-out.
     pub(crate) failed: Histogram<u64>,
+    /// Those of `failed` that the end of the run cut off: their time is the least that it would have been.
+    pub(crate) cut: Histogram<u64>,
     pub(crate) held_back: u64,
 }
 
@@ -37,6 +39,7 @@ impl Default for Latencies {
             lag: histogram(),
             refused: histogram(),
             failed: histogram(),
+            cut: histogram(),
             held_back: 0,
         }
     }
@@ -53,6 +56,9 @@ impl Latencies {
         note(&mut self.lag, lag_us);
         if record.failed() {
             note(&mut self.failed, response);
+            if matches!(&record.outcome, Outcome::Unknown(why) if &**why == UNFINISHED) {
+                note(&mut self.cut, response);
+            }
         } else if matches!(record.outcome, Outcome::Refused { .. }) {
             note(&mut self.refused, response);
         } else {
@@ -68,6 +74,7 @@ impl Latencies {
             (&mut self.lag, &other.lag),
             (&mut self.refused, &other.refused),
             (&mut self.failed, &other.failed),
+            (&mut self.cut, &other.cut),
         ];
         for (into, from) in pairs {
             into.add(from).expect("both grow as needed");

@@ -46,3 +46,8 @@ pub use progress::{Progress, ProgressMode};
 pub use report::Report;
 pub use run::{RunOptions, run, run_blocking};
 pub use verdict::Verdict;
+
+/// Refuses an address that no run may go to, before anything is sent anywhere.
+pub fn check_target(base_url: &str, remote: bool) -> Result<(), LabError> {
+    net::Target::parse(base_url, remote).map(drop)
+}

@@ -1,8 +1,7 @@
 //! What a threshold can be about, computed from what was recorded and from the admission log.
 
-use hdrhistogram::Histogram;
-
 use crate::dump::{BoundBy, Dump};
+use crate::latency::Latencies;
 use crate::record::{Reached, Recorded};
 use crate::slo::{Metric, Window};
 
@@ -43,12 +42,11 @@ impl Metrics<'_> {
             Window::Steady => &self.recorded.steady,
         };
         match metric {
-            Metric::Duration(Some(op)) => duration(&ops.of(op).response, stat),
+            Metric::Duration(Some(op)) => duration(ops.of(op).clone(), stat),
             Metric::Duration(None) => {
-                let all = ops.all();
-                let mut merged = all.response;
-                merged.add(&all.refused).expect("both grow as needed");
-                duration(&merged, stat)
+                let mut all = ops.all();
+                all.response.add(&all.refused).expect("both grow as needed");
+                duration(all, stat)
             }
             Metric::Failed => {
                 let all = ops.all();
@@ -79,19 +77,31 @@ fn share_or_count(part: u64, whole: u64, stat: &str) -> Observed {
     Observed::new(part as f64 / (whole as f64).max(1.0), whole)
 }
 
-fn duration(histogram: &Histogram<u64>, stat: &str) -> Observed {
-    let ms = |us: u64| us as f64 / 1_000.0;
-    let value = match stat {
-        "p50" => ms(histogram.value_at_quantile(0.50)),
-        "p90" => ms(histogram.value_at_quantile(0.90)),
-        "p95" => ms(histogram.value_at_quantile(0.95)),
-        "p99" => ms(histogram.value_at_quantile(0.99)),
-        "p999" => ms(histogram.value_at_quantile(0.999)),
-        "max" => ms(histogram.max()),
-        "avg" => histogram.mean() / 1_000.0,
-        _ => return Observed { value: Some(histogram.len() as f64), samples: histogram.len(), exercised: true },
+/// A failure counts as slower than any limit; what the end of the run cut off counts with the time it had taken by then.
+fn duration(of: Latencies, stat: &str) -> Observed {
+    let failed = of.failed.len() - of.cut.len();
+    let mut answered = of.response;
+    answered.add(&of.cut).expect("both grow as needed");
+    let samples = answered.len() + failed;
+    let quantile = match stat {
+        "p50" => 0.50,
+        "p90" => 0.90,
+        "p95" => 0.95,
+        "p99" => 0.99,
+        "p999" => 0.999,
+        "max" => 1.0,
+        "avg" => return Observed::new(answered.mean() / 1_000.0, samples),
+        _ => return Observed { value: Some(samples as f64), samples, exercised: true },
     };
-    Observed::new(value, histogram.len())
+    // Rank over all of them: of the answered alone it is a higher quantile, and beyond them a failure.
+    let of_answered = quantile * samples as f64 / answered.len() as f64;
+    // The margin is for rounding.
+    let value = if answered.is_empty() || of_answered > 1.0 + 1e-9 {
+        f64::INFINITY
+    } else {
+        answered.value_at_quantile(of_answered) as f64 / 1_000.0
+    };
+    Observed::new(value, samples)
 }
 
 /// People called over people the rate allowed, over consecutive rows of the log that were both bound by the rate.
@@ -99,8 +109,8 @@ pub(crate) fn achieved_drip(dump: &Dump) -> Observed {
     let (mut called, mut elapsed_ms, mut rows) = (0u64, 0u64, 0u64);
     for pair in dump.calls.windows(2) {
         if pair.iter().all(|row| row.bound_by == BoundBy::Rate) {
-            called += pair[1].called + pair[1].recalled;
-            elapsed_ms += u64::try_from(pair[1].at - pair[0].at).unwrap_or(0);
+            called = called.saturating_add(pair[1].called).saturating_add(pair[1].recalled);
+            elapsed_ms = elapsed_ms.saturating_add(u64::try_from(pair[1].at.saturating_sub(pair[0].at)).unwrap_or(0));
             rows += 1;
         }
     }
@@ -115,6 +125,25 @@ pub(crate) fn achieved_drip(dump: &Dump) -> Observed {
 mod tests {
     use super::*;
     use crate::check::testkit;
+    use crate::latency::note;
+
+    #[test]
+    fn failures_are_slower_than_any_limit_and_what_was_cut_off_is_not() {
+        let with = |answered: u64, failed: u64, cut: u64| {
+            let mut of = Latencies::default();
+            (0..answered).for_each(|_| note(&mut of.response, 10_000));
+            (0..failed + cut).for_each(|_| note(&mut of.failed, 1_000));
+            (0..cut).for_each(|_| note(&mut of.cut, 1_000));
+            duration(of, "p99")
+        };
+        let slow = |observed: Observed| observed.value.expect("a value") > 1e9;
+        assert!(!slow(with(99, 1, 0)));
+        assert!(slow(with(98, 2, 0)), "two of a hundred never came");
+        assert!(slow(with(0, 1, 0)), "nothing came at all");
+        assert_eq!(with(98, 2, 0).samples, 100);
+        assert!(!slow(with(98, 0, 2)));
+        assert_eq!(with(0, 0, 0), Observed { value: None, samples: 0, exercised: true });
+    }
 
     #[test]
     fn drip_counts_only_neighbouring_rows_bound_by_the_rate() {

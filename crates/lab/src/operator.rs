@@ -14,9 +14,9 @@ use crate::net::{Answer, Conn, NetError};
 use crate::plan::SalePlan;
 
 /// A sale of 100,000 seats takes the server up to 10 s; an export of a million entries longer.
-const OPERATOR_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const OPERATOR_LIMIT: Duration = Duration::from_secs(60);
 /// A sample older than this is worth nothing.
-const SAMPLE_LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const SAMPLE_LIMIT: Duration = Duration::from_secs(5);
 /// The contract's limit of one bulk call.
 const BULK_LIMIT: usize = 10_000;
 /// The made sale and its event end a day after the doors: long after any run.
@@ -80,8 +80,8 @@ impl Operator {
         parse(&self.send(Method::GET, "/health/live", None, SAMPLE_LIMIT).await?)
     }
 
-    pub(crate) async fn stats(&mut self, sale_id: &str) -> Result<Stats, String> {
-        parse(&self.send(Method::GET, &format!("/v1/admin/sales/{sale_id}/stats"), None, SAMPLE_LIMIT).await?)
+    pub(crate) async fn stats(&mut self, sale_id: &str, limit: Duration) -> Result<Stats, String> {
+        parse(&self.send(Method::GET, &format!("/v1/admin/sales/{sale_id}/stats"), None, limit).await?)
     }
 
     /// The whole export, as bytes of NDJSON.
@@ -105,7 +105,7 @@ impl Operator {
         struct Sale {
             sale_id: String,
         }
-        let ends_at = format_ms(opens_at_ms + SALE_LENGTH_MS);
+        let ends_at = format_ms(opens_at_ms.saturating_add(SALE_LENGTH_MS));
         let event = json!({"name": name, "venue": "Load lab", "starts_at": ends_at});
         let event: Event = self.post("/v1/admin/events", &event).await.map_err(at_step("making the event"))?;
         let sale = json!({
@@ -176,11 +176,25 @@ impl Operator {
     ) -> Result<Answer, String> {
         let admin = Credential::AdminKey(&self.admin_key);
         let credential = if path.starts_with("/health") { Credential::None } else { admin };
-        let request = request(self.conn.authority(), method, path, credential, body);
+        let request = request(self.conn.authority(), method, path, credential, body)
+            .map_err(|error| format!("the request cannot be written: {error}"))?;
         self.conn.call(request, limit).await.map_err(|error| match error {
             NetError::Generator(why) | NetError::Lost(why) => why,
         })
     }
+}
+
+/// Refuses what cannot stand in a path or a header, before anything is sent.
+pub(crate) fn check_words(sale_id: Option<&str>, admin_key: &str) -> Result<(), LabError> {
+    let plain =
+        |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if let Some(id) = sale_id.filter(|id| !plain(id)) {
+        return Err(LabError::BadPlan(format!("{id:?} is no id of a sale: letters, digits and - only")));
+    }
+    if http::HeaderValue::from_str(admin_key).is_err() {
+        return Err(LabError::BadPlan("the admin key has characters that cannot be sent".into()));
+    }
+    Ok(())
 }
 
 fn at_step(step: &'static str) -> impl FnOnce(String) -> LabError {

@@ -1,8 +1,10 @@
 //! One run from options to report: prepare, play, settle, judge, write.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,12 +17,12 @@ use crate::fan::{Ending, Fan};
 use crate::judge::{Played, judge};
 use crate::knobs::Knobs;
 use crate::net::{Conn, Target};
-use crate::operator::{Account, Live, Operator, SaleFacts};
+use crate::operator::{Account, Live, OPERATOR_LIMIT, Operator, SaleFacts, check_words};
 use crate::plan::Plan;
 use crate::progress::{self, ProgressMode};
 use crate::record::Recorder;
 use crate::report::Report;
-use crate::sampler::{self, Samples};
+use crate::sampler::{self, Sample, Samples};
 use crate::scenarios;
 use crate::slo::Slo;
 use crate::stage::{Setting, Stage};
@@ -76,17 +78,20 @@ pub fn run_blocking(options: &RunOptions) -> Result<Report, LabError> {
 pub async fn run(options: &RunOptions) -> Result<Report, LabError> {
     let prepared = prepare(options).await?;
     let played = play(options, &prepared).await;
-    judge(options, prepared, played)
+    Ok(judge(options, prepared, played))
 }
 
 async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
     let scenario = scenarios::find(&options.scenario)?;
     let target = Target::parse(&options.base_url, options.remote)?;
+    check_words(options.sale_id.as_deref(), &options.admin_key)?;
     let plan = (scenario.plan)(&options.knobs);
     let lines = (scenario.slos)(&options.knobs, &plan, options.sale_id.is_none());
     let slos = lines.iter().chain(&options.thresholds).map(|line| Slo::parse(line)).collect::<Result<Vec<_>, _>>();
     let slos = slos.map_err(LabError::BadPlan)?;
 
+    // Found now, not after the run.
+    writable(&options.out_dir)?;
     let clock = Clock::start();
     let mut operator = Operator::new(Conn::of_operator(target.clone()), &options.admin_key);
     let live = operator.live().await.map_err(|detail| LabError::setup("reaching the server", detail))?;
@@ -109,6 +114,13 @@ async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
         }
     };
     Ok(Prepared { plan, slos, target, clock, live, sale, accounts, run_id, doors_us, notes })
+}
+
+fn writable(dir: &Path) -> Result<(), LabError> {
+    let failed = |source| LabError::Write { path: dir.display().to_string(), source };
+    fs::create_dir_all(dir).map_err(failed)?;
+    let probe = dir.join(format!(".traffic-{}", std::process::id()));
+    fs::write(&probe, "").and_then(|()| fs::remove_file(&probe)).map_err(failed)
 }
 
 /// `20261123T120000123Z`: sorts by time, unique per millisecond, fits a file name.
@@ -138,17 +150,28 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
 
     let mut fans = JoinSet::new();
     for ((number, fan), account) in (0u32..).zip(&plan.fans).zip(&prepared.accounts) {
-        fans.spawn(Fan::new(stage.clone(), number, account.token.clone(), fan.clone()).run());
+        let fan = Fan::new(stage.clone(), number, account.token.clone(), fan.clone());
+        fans.spawn(async move { (number, fan.run().await) });
     }
     let mut stop = options.stop.clone();
     let deadline_us = prepared.doors_us + plan.shape.total_us();
     let mut endings: BTreeMap<String, u64> = BTreeMap::new();
+    let mut unfinished = BTreeSet::new();
     let mut aborted = false;
     let mut curtain_fell = false;
     loop {
         tokio::select! {
             ended = fans.join_next() => match ended {
-                Some(ending) => *endings.entry(ending.map_or("panicked".into(), |ending: Ending| ending.name())).or_default() += 1,
+                Some(Ok((number, ending))) => {
+                    *endings.entry(ending.name()).or_default() += 1;
+                    if ending == Ending::Unfinished {
+                        unfinished.insert(number);
+                    }
+                }
+                Some(Err(_)) => {
+                    *endings.entry("panicked".into()).or_default() += 1;
+                    recorder.generator_error("a fan panicked");
+                }
                 None => break,
             },
             () = clock.sleep_until(deadline_us), if !curtain_fell => {
@@ -168,14 +191,15 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
     sampling.abort();
     showing.abort();
     let mut operator = operator();
-    samples.push(sampler::take(&mut operator, clock, &stage.sale_id).await);
-    let (export, dump) = export(&mut operator, &stage.sale_id).await;
+    samples.push(last_sample(&mut operator, clock, &stage.sale_id).await);
+    let (export, dump) = export(&mut operator, clock, &stage.sale_id).await;
     Played {
         recorded: recorder.take(),
         samples: samples.all(),
         export,
         dump,
         endings,
+        unfinished,
         aborted,
         ended_early: !curtain_fell,
         finished_us,
@@ -191,14 +215,47 @@ async fn asked_to_stop(stop: &mut watch::Receiver<bool>) -> bool {
     true
 }
 
-async fn export(operator: &mut Operator, sale_id: &str) -> (Option<bytes::Bytes>, Result<Dump, String>) {
-    match operator.export(sale_id).await {
+/// The last sample and the export are what a run is judged by: a server that is busy or comes back is asked again, but
+/// one that hangs is not waited for twice.
+const LAST_TRIES: u32 = 5;
+const LAST_TRIES_APART: Duration = Duration::from_secs(1);
+
+async fn last_sample(operator: &mut Operator, clock: Clock, sale_id: &str) -> Sample {
+    let began_us = clock.now_us();
+    for _ in 1..LAST_TRIES {
+        let sample = sampler::take(operator, clock, sale_id, OPERATOR_LIMIT).await;
+        if sample.stats.is_some() || waited_enough(clock, began_us).await {
+            return sample;
+        }
+    }
+    sampler::take(operator, clock, sale_id, OPERATOR_LIMIT).await
+}
+
+async fn export(operator: &mut Operator, clock: Clock, sale_id: &str) -> (Option<bytes::Bytes>, Result<Dump, String>) {
+    let began_us = clock.now_us();
+    let mut answer = operator.export(sale_id).await;
+    for _ in 1..LAST_TRIES {
+        if answer.is_ok() || waited_enough(clock, began_us).await {
+            break;
+        }
+        answer = operator.export(sale_id).await;
+    }
+    match answer {
         Ok(bytes) => {
             let dump = Dump::read(&bytes[..]).map_err(|error| error.to_string());
             (Some(bytes), dump)
         }
         Err(why) => (None, Err(why)),
     }
+}
+
+/// Waits before another try, unless the tries since `began_us` have taken as long as one answer may.
+async fn waited_enough(clock: Clock, began_us: u64) -> bool {
+    let waited = Duration::from_micros(clock.now_us() - began_us);
+    if waited < OPERATOR_LIMIT {
+        tokio::time::sleep(LAST_TRIES_APART).await;
+    }
+    waited >= OPERATOR_LIMIT
 }
 
 pub(crate) fn environment(prepared: &Prepared) -> Environment {

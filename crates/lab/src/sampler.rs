@@ -1,9 +1,10 @@
 //! Once a second: the server's own counts and its instance, over a connection of its own.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::operator::{Live, Operator, Stats};
+use crate::operator::{Live, Operator, SAMPLE_LIMIT, Stats};
 
 const INTERVAL_US: u64 = 1_000_000;
 
@@ -33,9 +34,9 @@ impl Samples {
     }
 }
 
-pub(crate) async fn take(operator: &mut Operator, clock: Clock, sale_id: &str) -> Sample {
+pub(crate) async fn take(operator: &mut Operator, clock: Clock, sale_id: &str, limit: Duration) -> Sample {
     let at_us = clock.now_us();
-    Sample { at_us, stats: operator.stats(sale_id).await.ok(), live: operator.live().await.ok() }
+    Sample { at_us, stats: operator.stats(sale_id, limit).await.ok(), live: operator.live().await.ok() }
 }
 
 /// Samples until it is dropped.
@@ -43,7 +44,7 @@ pub(crate) async fn run(mut operator: Operator, clock: Clock, sale_id: Arc<str>,
     let mut due = clock.now_us();
     loop {
         clock.sleep_until(due).await;
-        samples.push(take(&mut operator, clock, &sale_id).await);
+        samples.push(take(&mut operator, clock, &sale_id, SAMPLE_LIMIT).await);
         // A slow answer skips beats rather than bunching them.
         due = (due + INTERVAL_US).max(clock.now_us());
     }

@@ -52,7 +52,8 @@ impl fmt::Display for Verdict {
 }
 
 /// The verdict and its reason in a sentence. A counter-example does not depend on timing, so a violated invariant is
-/// FAIL whatever else happened; then what was aborted or cannot be trusted says nothing about SLOs.
+/// FAIL whatever else happened; then what was aborted or cannot be trusted says nothing about SLOs. A generator in order
+/// that was given no data had them withheld by the server: FAIL too.
 pub(crate) fn decide(
     findings: &[Finding],
     slos: &[SloRow],
@@ -74,7 +75,8 @@ pub(crate) fn decide(
         );
     }
     if let Some(finding) = findings.iter().find(|finding| finding.verdict == CheckVerdict::NoData) {
-        return (Verdict::Invalid, format!("{} ({}) could not be judged for want of data", finding.id, finding.name));
+        let missing = finding.missing.unwrap_or("there was no data");
+        return (Verdict::Fail, format!("{} ({}) could not be judged: {missing}", finding.id, finding.name));
     }
     if let Some(row) = slos.iter().find(|row| row.blocks()) {
         let observed = match (row.verdict, row.observed) {
@@ -103,6 +105,7 @@ mod tests {
             violations: 1,
             counter_examples: vec!["seat A".into()],
             evidence: Default::default(),
+            missing: None,
         }
     }
 
@@ -134,7 +137,8 @@ mod tests {
         assert_eq!(decide(&[], &[slo(SloVerdict::NoData, false)], &[], false).0, Verdict::Fail);
         assert_eq!(decide(&[], &[slo(SloVerdict::NoData, true)], &[], false).0, Verdict::Pass);
         assert_eq!(decide(&[], &[slo(SloVerdict::NotExercised, false)], &[], false).0, Verdict::Pass);
-        assert_eq!(decide(&[finding(CheckVerdict::NoData)], &[], &[], false).0, Verdict::Invalid);
+        assert_eq!(decide(&[finding(CheckVerdict::NoData)], &[], &[], false).0, Verdict::Fail);
+        assert_eq!(decide(&[finding(CheckVerdict::NoData)], &[], &[invalid()], false).0, Verdict::Invalid);
         assert_eq!(decide(&[finding(CheckVerdict::NotExercised)], &[], &[], false).0, Verdict::Pass);
     }
 }

@@ -84,6 +84,11 @@ impl Config {
         if read.wrong.is_empty() { Ok(config) } else { Err(ConfigError::new(read.wrong)) }
     }
 
+    /// Somebody on another machine can connect.
+    pub fn is_reachable_by_others(&self) -> bool {
+        self.http_addrs.iter().any(|addr| !addr.ip().to_canonical().is_loopback())
+    }
+
     pub fn is_development(&self) -> bool {
         self.env == Env::Development
     }

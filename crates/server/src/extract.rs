@@ -76,7 +76,7 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
 
 /// A page of another site sent this. Without a key nothing else would stop it.
 fn is_cross_site(headers: &HeaderMap) -> bool {
-    headers.contains_key("sec-fetch-site") && !is_same_origin(headers)
+    (headers.contains_key("sec-fetch-site") || headers.contains_key("origin")) && !is_same_origin(headers)
 }
 
 /// Someone who was called: the bearer of an admission. For which sale, the handler asks with [`Admitted::to`].
@@ -144,7 +144,11 @@ impl FromRequestParts<Shared> for Demo {
         if !parts.method.is_safe() && is_cross_site(&parts.headers) {
             return Err(Problem::cross_site());
         }
-        let Some(wanted) = &app.config.demo_api_key else { return Ok(Self) };
+        let Some(wanted) = &app.config.demo_api_key else {
+            // Without a key of their own the demo routes are for this machine, and elsewhere for the operator.
+            let open = app.config.is_reachable_by_others() && !is_operator(&parts.headers, app);
+            return if open { Err(Problem::demo_key()) } else { Ok(Self) };
+        };
         let query = parts.uri.query().unwrap_or_default();
         let in_query = query.split('&').find_map(|pair| pair.strip_prefix("demo_key=")).map(str::as_bytes);
         let offered = parts.headers.get("x-demo-key").map(|key| key.as_bytes()).or(in_query).unwrap_or_default();

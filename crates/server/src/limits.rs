@@ -17,7 +17,8 @@ const ENTRIES_PER_SET: usize = 8;
 /// What is limited separately. Who comes by another route has another allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteClass {
-    /// Counts wrong passwords only: [`Limits::peek`] before, [`Limits::check`] after a wrong one.
+    /// Counts wrong passwords only: [`Limits::check`] before, so that many at once do not slip through, and
+    /// [`Limits::give_back`] after a right one.
     Login,
     /// A first join, which writes.
     Join,
@@ -95,9 +96,9 @@ impl Limits {
         self.by_account[class as usize].check(key(account), now)
     }
 
-    /// Tells what `check` would say, and takes nothing.
-    pub fn peek(&self, class: RouteClass, account: AccountId, now: Duration) -> Result<(), RetryAfterMs> {
-        self.by_account[class as usize].peek(key(account), now)
+    /// Gives back what one `check` took: it turned out not to count.
+    pub fn give_back(&self, class: RouteClass, account: AccountId) {
+        self.by_account[class as usize].give_back(key(account));
     }
 }
 
@@ -140,10 +141,11 @@ impl Table {
         Ok(())
     }
 
-    fn peek(&self, key: Key, now: Duration) -> Result<(), RetryAfterMs> {
-        let set = self.set(key);
-        let tat = find(&set, key).map_or(Duration::ZERO, |at| Duration::from_nanos(set[at].tat_ns));
-        gcra(tat, now, self.rate.emission_interval, self.rate.burst).map(|_| ())
+    fn give_back(&self, key: Key) {
+        let mut set = self.set(key);
+        if let Some(at) = find(&set, key) {
+            set[at].tat_ns = set[at].tat_ns.saturating_sub(nanos(self.rate.emission_interval));
+        }
     }
 
     fn set(&self, key: Key) -> MutexGuard<'_, Vec<Entry>> {
@@ -255,15 +257,16 @@ mod tests {
     }
 
     #[test]
-    fn looking_takes_nothing() {
+    fn what_is_given_back_was_not_taken() {
         let limits = Limits::default();
         for _ in 0..100 {
-            assert_eq!(limits.peek(RouteClass::Login, account(1), SECOND), Ok(()));
+            assert_eq!(limits.check(RouteClass::Login, account(1), SECOND), Ok(()));
+            limits.give_back(RouteClass::Login, account(1));
         }
         for _ in 0..10 {
             assert_eq!(limits.check(RouteClass::Login, account(1), SECOND), Ok(()));
         }
-        assert_eq!(limits.peek(RouteClass::Login, account(1), SECOND), Err(RetryAfterMs(6_000)));
+        assert_eq!(limits.check(RouteClass::Login, account(1), SECOND), Err(RetryAfterMs(6_000)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Register {
 
 impl Verb for Register {
     type Done = ();
-    const LANE: Lane = Lane::Purchases;
+    const LANE: Lane = Lane::Accounts;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<()> {
         let inserted = tx

@@ -1,19 +1,18 @@
 //! The drip and the claims: who is called, who comes in time, who comes late, whose time is over.
 
-use domain::admission::{self, Bound, Claim, Crowd, Drip, Tick as Ticked};
+use domain::admission::{self, Bound, Claim, Drip, Tick as Ticked};
 use domain::sale::Sale;
 use domain::waiting_room::{EndedAs, Poll, State};
 use domain::{AccountId, ClaimId, Refusal, SaleId, Timestamp};
 use serde_json::json;
 
 use crate::change::Change;
-use crate::error::Outcome;
+use crate::crowd::{MOST_RECALLED, crowd};
+use crate::error::{DbError, Outcome};
 use crate::queue::{end_claim, end_entry};
 use crate::rows::{self, load_sale};
 use crate::tx::{Lane, Tx, Verb, bulk};
 
-/// Returners called again at one tick; the rest wait for the next.
-const MOST_RECALLED: i64 = 500;
 /// Claims that one sweep ends; a claim writes two rows.
 const MOST_EXPIRED: i64 = 400;
 /// The one lease of an installation.
@@ -137,22 +136,28 @@ impl Tick {
         Ok(i64::try_from(recalled).unwrap_or(i64::MAX))
     }
 
+    /// Under the drip's lock nothing else moves the watermark, so exactly this row changes.
     async fn save<T: Tx>(&self, tx: &mut T, before: Drip, after: Drip) -> Outcome<()> {
-        tx.execute(
-            "update drips set through = ?3, credit = ?4, last_tick_at = ?5, bound_by = ?6, epoch = ?7
+        let saved = tx
+            .execute(
+                "update drips set through = ?3, credit = ?4, last_tick_at = ?5, bound_by = ?6, epoch = ?7
              where sale = ?1 and through = ?2 and epoch <= ?7",
-            &[
-                self.sale.into(),
-                before.through.into(),
-                after.through.into(),
-                after.credit.into(),
-                after.last_tick_at.into(),
-                after.bound_by.map(Bound::name).into(),
-                self.epoch.into(),
-            ],
-        )
-        .await?;
-        Ok(())
+                &[
+                    self.sale.into(),
+                    before.through.into(),
+                    after.through.into(),
+                    after.credit.into(),
+                    after.last_tick_at.into(),
+                    after.bound_by.map(Bound::name).into(),
+                    self.epoch.into(),
+                ],
+            )
+            .await?;
+        if saved == 1 {
+            Ok(())
+        } else {
+            Err(DbError::Bug(format!("the drip of {} was moved by another", self.sale)).into())
+        }
     }
 
     async fn log<T: Tx>(&self, tx: &mut T, ticked: Ticked, recalled: i64, bound_by: Bound) -> Outcome<()> {
@@ -172,72 +177,6 @@ impl Tick {
         .await?;
         Ok(())
     }
-}
-
-/// What the tick looks at. With nobody in line the rest does not matter and is not counted.
-async fn crowd<T: Tx>(tx: &mut T, sale: &Sale, drip: Drip) -> Outcome<Crowd> {
-    let row = tx
-        .first(
-            "select
-               (select last_position from queue_heads where sale = ?1),
-               (select count(*) from entries where sale = ?1 and returned_at is not null and ended_at is null
-                  and (recalled_at is null or recalled_at < returned_at)),
-               (select count(*) from claims where sale = ?1 and ended_at is null)",
-            &[sale.id.into()],
-        )
-        .await?;
-    let (last_position, returning, inside) =
-        row.map_or((0, 0, 0), |row| (row.int_or_null(0).unwrap_or(0), row.int(1), row.int(2)));
-    let mut crowd =
-        Crowd { last_position, returning, inside, inside_without_hold: 0, called_in_window: 0, free_seats: 0 };
-    if last_position <= drip.through && returning == 0 {
-        return Ok(crowd);
-    }
-    if returning > MOST_RECALLED {
-        // More come back than one tick can call: nobody new is called before them.
-        (crowd.returning, crowd.last_position) = (MOST_RECALLED, drip.through);
-    }
-    let row = tx
-        .first(
-            "select
-               (select count(*) from hold_seats where sale = ?1 and live = 1),
-               (select count(*) from claims c where c.sale = ?1 and c.ended_at is null and exists
-                  (select 1 from holds h where h.sale = ?1 and h.account = c.account and h.state = 'live'))",
-            &[sale.id.into()],
-        )
-        .await?;
-    let (taken, with_hold) = row.map_or((0, 0), |row| (row.int(0), row.int(1)));
-    crowd.free_seats = sale.terms.total_seats - taken;
-    crowd.inside_without_hold = inside - with_hold;
-    crowd.called_in_window = called_in_window(tx, sale, drip.through).await?;
-    Ok(crowd)
-}
-
-/// People on their way: called, the window still running, neither inside nor gone.
-async fn called_in_window<T: Tx>(tx: &mut T, sale: &Sale, through: i64) -> Outcome<i64> {
-    let since = tx.now().plus_sec(-sale.terms.claim_window_sec);
-    let row = tx
-        .first(
-            "select coalesce(max(through), 0) from admission_log where sale = ?1 and at <= ?2",
-            &[sale.id.into(), since.into()],
-        )
-        .await?;
-    let before = row.map_or(0, |row| row.int(0));
-    let row = tx
-        .first(
-            "select
-               (select count(*) from claims where sale = ?1 and position > ?2 and position <= ?3),
-               (select count(*) from entries e where sale = ?1 and position > ?2 and position <= ?3
-                  and ended_at is not null
-                  and not exists (select 1 from claims c where c.sale = ?1 and c.position = e.position)),
-               (select count(*) from entries e where sale = ?1 and returned_at is not null and ended_at is null
-                  and recalled_at > ?4 and recalled_at >= returned_at
-                  and not exists (select 1 from claims c where c.sale = ?1 and c.position = e.position))",
-            &[sale.id.into(), before.into(), through.into(), since.into()],
-        )
-        .await?;
-    let (claimed, gone, recalled) = row.map_or((0, 0, 0), |row| (row.int(0), row.int(1), row.int(2)));
-    Ok((through - before - claimed - gone).max(0) + recalled)
 }
 
 /// A poll of a called entry: goes inside in time, asks to be called again when late. Idempotent.

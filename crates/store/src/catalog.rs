@@ -147,9 +147,10 @@ impl Verb for BuildSeats {
     const LANE: Lane = Lane::Operator;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<bool> {
-        let row =
-            tx.lock(concat!("select ", sale_columns!(), " from sales where id = ?1"), &[self.sale.into()]).await?;
-        let (mut sale, seating) = rows::sale(row.first().ok_or(Refusal::SaleNotFound)?)?;
+        let row = tx
+            .lock(concat!("select ", sale_columns!(), ", sections from sales where id = ?1"), &[self.sale.into()])
+            .await?;
+        let (mut sale, seating) = rows::sale_and_hall(row.first().ok_or(Refusal::SaleNotFound)?)?;
         if sale.built_at.is_some() {
             return Ok(true);
         }
@@ -227,17 +228,18 @@ impl Query for Sales {
     async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<Listed>> {
         let sales = match self.only {
             Some(id) => {
-                let one = concat!("select ", sale_columns!(), " from sales where id = ?1");
+                let one = concat!("select ", sale_columns!(), ", sections from sales where id = ?1");
                 read.query(one, &[id.into()]).await?
             }
             None => {
-                let all = concat!("select ", sale_columns!(), " from sales order by created_at desc, id limit ?1");
+                let all =
+                    concat!("select ", sale_columns!(), ", sections from sales order by created_at desc, id limit ?1");
                 read.query(all, &[MOST_SALES.into()]).await?
             }
         };
         let mut listed = Vec::with_capacity(sales.len());
         for row in &sales {
-            let (sale, seating) = rows::sale(row)?;
+            let (sale, seating) = rows::sale_and_hall(row)?;
             let event = read
                 .first("select id, name, venue, starts_at from events where id = ?1", &[sale.event.into()])
                 .await?

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::Sender;
 use crate::error::Outcome;
 use crate::rows::{self, sale_columns};
 use crate::tx::{Query, Read};
-use crate::value::Row;
+use crate::value::{Row, Value};
 
 /// Rows read and handed on at a time.
 const PAGE: i64 = 1_000;
@@ -19,8 +19,10 @@ pub struct Export {
     pub sink: Sender<Vec<u8>>,
 }
 
-/// One kind of line: a statement that pages by a row number, and how a row reads.
+/// One kind of line: a statement that pages by its first two columns, and how a row reads.
 struct Section {
+    /// The first column is not unique: the second one, an id, decides.
+    by_id: bool,
     sql: &'static str,
     line: fn(&Row, Clock) -> Json,
 }
@@ -40,7 +42,7 @@ impl Query for Export {
             .first(concat!("select ", sale_columns!(), " from sales where id = ?1"), &[self.sale.into()])
             .await?
             .ok_or(Refusal::SaleNotFound)?;
-        let (sale, _) = rows::sale(&sale)?;
+        let sale = rows::sale(&sale)?;
         let head = read
             .first(
                 "select d.through, q.last_position from drips d join queue_heads q on q.sale = d.sale where d.sale = ?1",
@@ -62,9 +64,11 @@ impl Query for Export {
             return Ok(lines);
         }
         for section in SECTIONS {
-            let mut after = i64::MIN;
+            let (mut after, mut id) = (i64::MIN, Value::Blob(Vec::new()));
             loop {
-                let rows = read.query(section.sql, &[self.sale.into(), after.into(), PAGE.into()]).await?;
+                let args = [self.sale.into(), after.into(), PAGE.into(), id];
+                let rows = read.query(section.sql, if section.by_id { &args } else { &args[..3] }).await?;
+                id = rows.last().map_or(Value::Null, |row| row.0[1].clone());
                 for row in &rows {
                     after = row.int(0);
                     lines += 1;
@@ -104,10 +108,12 @@ fn sale_line(sale: &Sale, phase: Phase, through: i64, last_position: i64, wall: 
     })
 }
 
-/// Each statement's first column is a number that rises, by which it is paged: `?2` is the last one seen, `?3` how many.
+/// Each statement pages by its first column, a number that rises, or by its first two: `?2` and `?4` are the last ones
+/// seen, `?3` is how many.
 const SECTIONS: [Section; 8] = [
-    Section { sql: ENTRIES, line: entry_line },
+    Section { by_id: false, sql: ENTRIES, line: entry_line },
     Section {
+        by_id: false,
         sql: "select seq, through, at, called, recalled, credit_ms, bound_by from admission_log
               where sale = ?1 and seq > ?2 order by seq limit ?3",
         line: |row, _| {
@@ -118,10 +124,9 @@ const SECTIONS: [Section; 8] = [
         },
     },
     Section {
-        sql: "select n, id, account, position, claimed_at, deadline, ended_at, ended_as from
-                (select row_number() over (order by claimed_at, id) as n, id, account, position, claimed_at, deadline,
-                    ended_at, ended_as from claims where sale = ?1) as numbered
-              where n > ?2 order by n limit ?3",
+        by_id: true,
+        sql: "select claimed_at, id, account, position, claimed_at, deadline, ended_at, ended_as from claims
+              where sale = ?1 and (claimed_at, id) > (?2, ?4) order by claimed_at, id limit ?3",
         line: |row, _| {
             json!({
                 "type": "claim", "claim_id": row.id::<uuid::Uuid>(1), "user_id": row.id::<uuid::Uuid>(2),
@@ -131,6 +136,7 @@ const SECTIONS: [Section; 8] = [
         },
     },
     Section {
+        by_id: false,
         sql: "select s.num, s.label, s.price,
                 (select case when h.state = 'sold' then 'sold' else 'held' end from hold_seats hs
                  join holds h on h.id = hs.hold where hs.sale = ?1 and hs.seat = s.num and hs.live = 1)
@@ -138,12 +144,11 @@ const SECTIONS: [Section; 8] = [
         line: seat_line,
     },
     Section {
-        sql: "select n, id, account, claim, total, placed_at, expires_at, ended_at, state,
+        by_id: true,
+        sql: "select placed_at, id, account, claim, total, placed_at, expires_at, ended_at, state,
                 (select json_group_array(s.label) from hold_seats hs
-                 join seats s on s.sale = hs.sale and s.num = hs.seat where hs.hold = id)
-              from (select row_number() over (order by placed_at, id) as n, id, account, claim, total, placed_at,
-                    expires_at, ended_at, state from holds where sale = ?1) as numbered
-              where n > ?2 order by n limit ?3",
+                 join seats s on s.sale = hs.sale and s.num = hs.seat where hs.hold = holds.id)
+              from holds where sale = ?1 and (placed_at, id) > (?2, ?4) order by placed_at, id limit ?3",
         line: |row, _| {
             json!({
                 "type": "hold", "hold_id": row.id::<uuid::Uuid>(1), "user_id": row.id::<uuid::Uuid>(2),
@@ -155,10 +160,9 @@ const SECTIONS: [Section; 8] = [
         },
     },
     Section {
-        sql: "select n, id, account, hold, claim, state, total, currency, created_at, settled_at from
-                (select row_number() over (order by created_at, id) as n, id, account, hold, claim, state, total,
-                    currency, created_at, settled_at from orders where sale = ?1) as numbered
-              where n > ?2 order by n limit ?3",
+        by_id: true,
+        sql: "select created_at, id, account, hold, claim, state, total, currency, created_at, settled_at from orders
+              where sale = ?1 and (created_at, id) > (?2, ?4) order by created_at, id limit ?3",
         line: |row, _| {
             json!({
                 "type": "order", "order_id": row.id::<uuid::Uuid>(1), "user_id": row.id::<uuid::Uuid>(2),
@@ -169,11 +173,11 @@ const SECTIONS: [Section; 8] = [
         },
     },
     Section {
-        sql: "select n, id, order_id, account, label, price, attendee, issued_at, cancelled_at from
-                (select row_number() over (order by t.issued_at, t.id) as n, t.id, t.order_id, t.account, s.label,
-                    t.price, t.attendee, t.issued_at, t.cancelled_at
-                 from tickets t join seats s on s.sale = t.sale and s.num = t.seat where t.sale = ?1) as numbered
-              where n > ?2 order by n limit ?3",
+        by_id: true,
+        sql:
+            "select t.issued_at, t.id, t.order_id, t.account, s.label, t.price, t.attendee, t.issued_at, t.cancelled_at
+              from tickets t join seats s on s.sale = t.sale and s.num = t.seat
+              where t.sale = ?1 and (t.issued_at, t.id) > (?2, ?4) order by t.issued_at, t.id limit ?3",
         line: |row, _| {
             json!({
                 "type": "ticket", "ticket_id": row.id::<uuid::Uuid>(1), "order_id": row.id::<uuid::Uuid>(2),
@@ -183,10 +187,9 @@ const SECTIONS: [Section; 8] = [
         },
     },
     Section {
-        sql: "select n, order_id, amount, currency, state, at from
-                (select row_number() over (order by at, order_id) as n, order_id, amount, currency, state, at
-                 from payments where sale = ?1) as numbered
-              where n > ?2 order by n limit ?3",
+        by_id: true,
+        sql: "select at, order_id, amount, currency, state, at from payments
+              where sale = ?1 and (at, order_id) > (?2, ?4) order by at, order_id limit ?3",
         line: |row, _| {
             json!({
                 "type": "payment", "order_id": row.id::<uuid::Uuid>(1), "amount": row.int(2),

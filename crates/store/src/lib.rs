@@ -11,6 +11,7 @@ pub mod audit;
 pub mod catalog;
 mod change;
 pub mod checkout;
+mod crowd;
 mod error;
 pub mod export;
 pub mod holds;

@@ -25,9 +25,9 @@ impl Query for LiveSales {
     type Out = Vec<(Sale, Seating)>;
 
     async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<(Sale, Seating)>> {
-        let sql = concat!("select ", sale_columns!(), " from sales where ends_at > ?1 order by created_at");
+        let sql = concat!("select ", sale_columns!(), ", sections from sales where ends_at > ?1 order by created_at");
         let rows = read.query(sql, &[self.ended_after.into()]).await?;
-        rows.iter().map(|row| rows::sale(row).map_err(Into::into)).collect()
+        rows.iter().map(|row| rows::sale_and_hall(row).map_err(Into::into)).collect()
     }
 }
 

@@ -12,22 +12,27 @@ use crate::error::{DbError, Outcome};
 use crate::tx::{Read, Tx};
 use crate::value::{Row, Value};
 
-/// The columns of [`sale`], in order.
+/// The columns of [`sale`], in order; what comes after them is the statement's own.
 macro_rules! sale_columns {
     () => {
         "id, event, opens_at, ends_at, total_seats, admit_per_minute, waiting_room_cap, max_tickets_per_user, \
          max_active, hold_ttl_sec, claim_window_sec, shopping_window_sec, seats_per_shopper, price, currency, \
-         sections, paused, closed_at, built_at"
+         paused, closed_at, built_at"
     };
 }
 pub(crate) use sale_columns;
 
-/// A sale and its hall.
-pub(crate) fn sale(row: &Row) -> Result<(Sale, Seating), DbError> {
+/// A sale and its hall: `sections` follows the columns of the sale. Verbs that need no hall do not read it.
+pub(crate) fn sale_and_hall(row: &Row) -> Result<(Sale, Seating), DbError> {
     let bug = |what: &str| DbError::Bug(format!("sale {}: {what}", row.id::<SaleId>(0)));
-    let sections = sections(row.text(15)).ok_or_else(|| bug("unreadable sections"))?;
+    let sections = sections(row.text(18)).ok_or_else(|| bug("unreadable sections"))?;
     let seating = Seating::restore(sections, row.int(4)).map_err(|error| bug(&error.to_string()))?;
-    let currency = Currency::parse(row.text(14)).ok_or_else(|| bug("unreadable currency"))?;
+    Ok((sale(row)?, seating))
+}
+
+pub(crate) fn sale(row: &Row) -> Result<Sale, DbError> {
+    let currency = Currency::parse(row.text(14))
+        .ok_or_else(|| DbError::Bug(format!("sale {}: unreadable currency", row.id::<SaleId>(0))))?;
     let terms = Terms {
         opens_at: row.time(2),
         ends_at: row.time(3),
@@ -43,15 +48,14 @@ pub(crate) fn sale(row: &Row) -> Result<(Sale, Seating), DbError> {
         price: Money(row.int(13)),
         currency,
     };
-    let sale = Sale {
+    Ok(Sale {
         id: row.id(0),
         event: row.id(1),
         terms,
-        paused: row.flag(16),
-        closed_at: row.time_or_null(17),
-        built_at: row.time_or_null(18),
-    };
-    Ok((sale, seating))
+        paused: row.flag(15),
+        closed_at: row.time_or_null(16),
+        built_at: row.time_or_null(17),
+    })
 }
 
 pub(crate) async fn load_sale<R: Read>(read: &mut R, sale: SaleId) -> Outcome<Sale> {
@@ -59,7 +63,7 @@ pub(crate) async fn load_sale<R: Read>(read: &mut R, sale: SaleId) -> Outcome<Sa
         .first(concat!("select ", sale_columns!(), " from sales where id = ?1"), &[sale.into()])
         .await?
         .ok_or(Refusal::SaleNotFound)?;
-    Ok(self::sale(&row)?.0)
+    Ok(self::sale(&row)?)
 }
 
 pub(crate) fn sections_json(sections: &[Section]) -> Value {

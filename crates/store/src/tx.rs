@@ -55,6 +55,8 @@ pub enum Lane {
     Operator,
     Purchases,
     Joins,
+    /// New accounts: a flood of them must not stop those who have one.
+    Accounts,
 }
 
 /// One business verb: one transaction.

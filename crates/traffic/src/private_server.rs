@@ -35,6 +35,8 @@ impl PrivateServer {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
+            // Ctrl-C in a terminal goes to the whole group: the run ends first, while its server still answers.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .context("starting a server")?;

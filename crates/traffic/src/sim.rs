@@ -7,7 +7,7 @@ use lab::{Knobs, LabError, Origin, ProgressMode, RunOptions};
 
 use crate::cli::{SimArgs, is_loopback};
 use crate::private_server::PrivateServer;
-use crate::{EXIT_USAGE, http, real, signals};
+use crate::{EXIT_FAILED, EXIT_USAGE, http, real, signals};
 
 pub(crate) fn run(args: &SimArgs) -> anyhow::Result<ExitCode> {
     let Some(scenario) = args.scenario() else {
@@ -37,6 +37,7 @@ fn list_scenarios() {
 fn play(args: &SimArgs, scenario: &str) -> anyhow::Result<ExitCode> {
     let (knobs, sale_id) = knobs(args)?;
     lab::scenarios::check(scenario)?;
+    lab::check_target(args.target.base_url(), args.remote)?;
     real::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -62,6 +63,11 @@ fn play(args: &SimArgs, scenario: &str) -> anyhow::Result<ExitCode> {
         print!("{}", report.render_table());
         for file in report.files() {
             println!("{}", file.display());
+        }
+        if let Some(why) = report.not_written() {
+            eprintln!("error: {why}");
+            // A verdict without its evidence is no pass.
+            return Ok(ExitCode::from(report.exit_code().max(EXIT_FAILED)));
         }
         Ok(ExitCode::from(report.exit_code()))
     })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Evidence, Tally, holds_by_id};
-use crate::dump::Dump;
+use crate::dump::{Dump, Hold, format_ms};
 use crate::history::{Op, Outcome, Value, Why};
 
 /// S4 on the export: ticket -> order -> hold -> claim -> place, all of one account, each before the next.
@@ -25,7 +25,22 @@ pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
             },
         );
     }
+    for hold in &dump.holds {
+        let Some(claim) = hold.claim_id.as_deref().and_then(|id| claims.get(id)) else { continue };
+        let over_at = claim.ended_at.map_or(claim.deadline - 1, |ended_at| ended_at.min(claim.deadline - 1));
+        tally.check(hold.placed_at <= over_at, || {
+            format!(
+                "hold {} of account {} was placed at {}; its admission {} was over after {}",
+                hold.hold_id,
+                hold.user_id,
+                format_ms(hold.placed_at),
+                claim.claim_id,
+                format_ms(over_at)
+            )
+        });
+    }
     let holds = holds_by_id(dump);
+    one_order_an_admission(dump, &holds, tally);
     for order in dump.orders.iter().filter(|order| &*order.status == "confirmed") {
         let hold = order.hold_id.as_deref().and_then(|id| holds.get(id));
         tally.check(hold.is_some_and(|hold| hold.user_id == order.user_id && &*hold.state == "sold"), || match hold {
@@ -46,6 +61,22 @@ pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
     }
 }
 
+fn one_order_an_admission(dump: &Dump, holds: &HashMap<&str, &Hold>, tally: &mut Tally) {
+    let mut used: HashMap<&str, &str> = HashMap::new();
+    for order in dump.orders.iter().filter(|order| &*order.status == "confirmed") {
+        let of_hold = || holds.get(order.hold_id.as_deref()?)?.claim_id.as_deref();
+        let Some(claim) = order.claim_id.as_deref().or_else(of_hold) else { continue };
+        let other = used.insert(claim, &order.order_id);
+        tally.check(other.is_none(), || {
+            format!(
+                "orders {} and {} are both confirmed on admission {claim}",
+                other.unwrap_or_default(),
+                order.order_id
+            )
+        });
+    }
+}
+
 /// S4 as the fans saw it: no probe got through, and nobody held or bought before being let in.
 pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     let mut let_in: BTreeMap<u32, u64> = BTreeMap::new();
@@ -59,8 +90,12 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     let mut held = HashSet::new();
     for record in &evidence.history.records {
         if record.why == Why::ProbeUnadmitted {
-            let refused = matches!(record.outcome, Outcome::Refused { .. });
-            attempts += u64::from(refused || record.value().is_some());
+            // Only an answer about the admission says anything: too busy, or unavailable, is none.
+            let refused = matches!(&record.outcome, Outcome::Refused { code, .. } if code.starts_with("admission_"));
+            if !refused && record.value().is_none() {
+                continue;
+            }
+            attempts += u64::from(refused);
             tally.check(record.value().is_none(), || {
                 format!(
                     "fan {} asked for {} without an admission at {:.3} s and got it",
@@ -90,7 +125,9 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     }
     tally.count("attempts without admission", attempts);
     tally.count("holds of admitted fans", honest);
-    tally.vacuous |= attempts == 0 || honest == 0;
+    tally.needs("no attempt without admission was refused as such", evidence.owed.unadmitted, attempts);
+    // The positive control; that anybody buys at all is the threshold `sold`.
+    tally.vacuous |= honest == 0;
 }
 
 /// A hold of unknown outcome may be the one a later checkout was for.
@@ -120,6 +157,10 @@ mod tests {
         );
         let tally = story.tally(as_the_fans_saw_it);
         assert_eq!((tally.violations, tally.vacuous), (0, false));
+        let checked = tally.checked;
+        let busy = Outcome::Refused { status: 503, code: "overloaded".into() };
+        story.probe(Op::Hold, Why::ProbeUnadmitted, 1, 30, busy);
+        assert_eq!(story.tally(as_the_fans_saw_it).checked, checked, "too busy is no word about admissions");
         let given = Value::Hold { hold_id: "h1".into(), seat_ids: vec![], total: 0 };
         story.probe(Op::Hold, Why::ProbeUnadmitted, 1, 40, Outcome::Ok(given));
         assert_eq!(story.tally(as_the_fans_saw_it).violations, 1);
@@ -146,5 +187,15 @@ mod tests {
         assert_eq!(broken(|dump| dump.orders[0].user_id = "v".into()), 1);
         assert_eq!(broken(|dump| dump.holds[0].state = "expired".into()), 1);
         assert_eq!(broken(|dump| dump.tickets[0].seat_id = "B".into()), 1);
+        // Expired, used, and used twice.
+        assert_eq!(broken(|dump| dump.claims[0].deadline = 7), 0);
+        assert_eq!(broken(|dump| dump.claims[0].deadline = 6), 1);
+        assert_eq!(broken(|dump| dump.claims[0].ended_at = Some(6)), 0);
+        assert_eq!(broken(|dump| dump.claims[0].ended_at = Some(5)), 1);
+        let again = |dump: &mut Dump| {
+            dump.holds.push(testkit::hold("h2", "u", Some("c"), &["B"], 6, "sold"));
+            dump.orders.push(testkit::order("o2", "u", "h2", 10));
+        };
+        assert_eq!(broken(again), 1);
     }
 }

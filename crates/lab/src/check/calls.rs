@@ -3,13 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::order::{by_position, seconds};
-use super::{Evidence, Tally};
+use super::{Evidence, STAMP_SLACK_MS, Tally};
 use crate::dump::{Dump, Entry, format_ms};
 use crate::history::Value;
 use crate::words::State;
-
-/// Two writes of one server within this may be stamped in either order (the tick reads its clock before it commits).
-const STAMP_SLACK_MS: i64 = 1_000;
 
 /// Q7: nobody is still waiting in an answer to a poll that was sent after somebody behind was let in.
 pub(super) fn called_in_order(evidence: &Evidence<'_>, tally: &mut Tally) {
@@ -32,7 +29,7 @@ pub(super) fn called_in_order(evidence: &Evidence<'_>, tally: &mut Tally) {
     let mut next = 0;
     let mut furthest: Option<(u64, u64, u32)> = None;
     for (sent_us, position, fan) in waiting {
-        while next < admitted.len() && admitted[next].0 + evidence.staleness_us < sent_us {
+        while next < admitted.len() && admitted[next].0.saturating_add(evidence.staleness_us) < sent_us {
             furthest = furthest.into_iter().chain([admitted[next]]).max_by_key(|(_, position, _)| *position);
             next += 1;
         }
@@ -49,7 +46,8 @@ pub(super) fn called_in_order(evidence: &Evidence<'_>, tally: &mut Tally) {
     tally.vacuous |= compared == 0;
 }
 
-/// Q7 on the export: `called_at` never falls with position, nobody is skipped, and returners re-enter by position.
+/// Q7 on the export: `called_at` never falls with position, nobody is skipped or let in before the call, and returners
+/// re-enter by position.
 pub(super) fn called_in_order_by_log(dump: &Dump, tally: &mut Tally) {
     let mut latest: Option<&Entry> = None;
     for entry in by_position(dump).into_iter().rev() {
@@ -71,7 +69,25 @@ pub(super) fn called_in_order_by_log(dump: &Dump, tally: &mut Tally) {
             latest = Some(entry);
         }
     }
+    let_in_after_the_call(dump, tally);
     returners_in_order(dump, tally);
+}
+
+/// Whoever is let in out of order claims before the watermark has come to them. (Never called at all is Q5's matter.)
+fn let_in_after_the_call(dump: &Dump, tally: &mut Tally) {
+    for entry in &dump.entries {
+        let Some((claimed_at, called_at)) = entry.claimed_at.zip(entry.called_at.max(entry.recalled_at)) else {
+            continue;
+        };
+        tally.check(claimed_at >= called_at - STAMP_SLACK_MS, || {
+            format!(
+                "position {} was let in at {}, though its call came at {}",
+                entry.position,
+                format_ms(claimed_at),
+                format_ms(called_at)
+            )
+        });
+    }
 }
 
 /// Sweep over time: at each second call, nobody with a lower position may have been back for longer than the slack.
@@ -151,6 +167,15 @@ mod tests {
         assert_eq!(called(&[Some(1), Some(1), Some(2), None]).violations, 0);
         assert_eq!(called(&[Some(2), Some(1)]).violations, 1);
         assert_eq!(called(&[None, Some(1)]).violations, 1);
+        let let_in = |claimed: i64, recalled: Option<i64>| {
+            let mut dump = testkit::dump();
+            let (called_at, claimed_at) = (Some(5_000), Some(claimed));
+            dump.entries = vec![Entry { called_at, recalled_at: recalled, claimed_at, ..testkit::entry(1, "u") }];
+            testkit::of_dump(&dump, called_in_order_by_log).violations
+        };
+        assert_eq!(let_in(5_000, None), 0);
+        assert_eq!(let_in(3_999, None), 1, "let in before the call, beyond the slack");
+        assert_eq!(let_in(7_999, Some(9_000)), 1, "a returner comes in at the second call");
         let mut dump = testkit::dump();
         let returner = |position, returned, recalled| Entry {
             called_at: Some(0),

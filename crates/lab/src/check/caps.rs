@@ -1,6 +1,6 @@
 //! S5: nobody has more tickets and held seats than the cap, at any instant.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Evidence, Tally};
 use crate::dump::{Dump, format_ms};
@@ -9,7 +9,7 @@ use crate::history::{Outcome, Value, Why};
 /// S5 on the export: per account, seats held and sold over time. A sold hold stays as its tickets.
 pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
     let cap = i64::try_from(dump.sale.max_tickets_per_user).unwrap_or(i64::MAX);
-    let mut changes: HashMap<&str, Vec<(i64, i64)>> = HashMap::new();
+    let mut changes: BTreeMap<&str, Vec<(i64, i64)>> = BTreeMap::new();
     // A sold hold that does not say when it ended is counted by its tickets alone.
     for hold in dump.holds.iter().filter(|hold| &*hold.state != "sold" || hold.ended_at.is_some()) {
         let seats = i64::try_from(hold.seat_ids.len()).unwrap_or(i64::MAX);
@@ -32,7 +32,7 @@ pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
         changes.sort_unstable();
         let mut has = 0;
         let most = changes.iter().map(|(at, change)| {
-            has += change;
+            has = change.saturating_add(has);
             (has, *at)
         });
         let (most, at) = most.max_by_key(|(has, _)| *has).unwrap_or_default();
@@ -44,11 +44,20 @@ pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
 pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     let Some(dump) = evidence.dump else { return };
     let cap = dump.sale.max_tickets_per_user;
-    let mut tickets: HashMap<u32, u64> = HashMap::new();
-    let (mut refused, mut honest) = (0, 0);
+    let mut tickets: BTreeMap<u32, u64> = BTreeMap::new();
+    // What each fan saw on sale last: where that is no more than the cap, more cannot be asked for in earnest.
+    let mut listed: HashMap<u32, u64> = HashMap::new();
+    let (mut refused, mut honest, mut hopeless) = (0, 0, 0);
     for record in &evidence.history.records {
         match (&record.outcome, record.why) {
-            (Outcome::Refused { code, .. }, Why::ProbeOverCap) => refused += u64::from(&**code == "cap_exceeded"),
+            (Outcome::Ok(Value::Seats { listed: seats }), Why::Journey) => {
+                listed.insert(record.fan, *seats);
+            }
+            (Outcome::Refused { code, .. }, Why::ProbeOverCap) => {
+                refused += u64::from(&**code == "cap_exceeded");
+                let few = listed.get(&record.fan).is_some_and(|listed| *listed <= cap);
+                hopeless += u64::from(&**code == "unavailable" && few);
+            }
             (Outcome::Ok(Value::Hold { seat_ids, .. }), why) => {
                 honest += u64::from(why == Why::Journey);
                 tally.check(seat_ids.len() as u64 <= cap, || {
@@ -66,7 +75,9 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     }
     tally.count("attempts over the cap that were refused", refused);
     tally.count("holds within the cap", honest);
-    tally.vacuous |= refused == 0 || honest == 0;
+    let owed = evidence.owed.over_cap.saturating_sub(hopeless);
+    tally.needs("no attempt over the cap was refused as such", owed, refused);
+    tally.vacuous |= honest == 0;
 }
 
 #[cfg(test)]
@@ -111,9 +122,19 @@ mod tests {
         story.dump.sale.max_tickets_per_user = 1;
         story.hold(0, 0, 10, "h", &["A"]);
         assert!(story.tally(as_the_fans_saw_it).vacuous);
+        story.owed.over_cap = 1;
+        let unavailable = Outcome::Refused { status: 409, code: "unavailable".into() };
+        story.seats(0, 12, 1);
+        story.probe(Op::Hold, Why::ProbeOverCap, 0, 15, unavailable.clone());
+        assert_eq!(story.tally(as_the_fans_saw_it).missing, None, "there was no seat more to ask for");
+        story.seats(0, 16, 9);
+        story.owed.over_cap = 2;
+        story.probe(Op::Hold, Why::ProbeOverCap, 0, 18, unavailable);
+        assert!(story.tally(as_the_fans_saw_it).missing.is_some(), "owed, and refused for another reason");
         let no = Outcome::Refused { status: 403, code: "cap_exceeded".into() };
         story.probe(Op::Hold, Why::ProbeOverCap, 0, 20, no);
-        assert!(!story.tally(as_the_fans_saw_it).vacuous);
+        let tally = story.tally(as_the_fans_saw_it);
+        assert!(!tally.vacuous && tally.missing.is_none());
         let given = Value::Hold { hold_id: "x".into(), seat_ids: vec!["A".into(), "B".into()], total: 0 };
         story.probe(Op::Hold, Why::ProbeOverCap, 0, 30, Outcome::Ok(given));
         assert_eq!(story.tally(as_the_fans_saw_it).violations, 1);

@@ -18,13 +18,18 @@ mod waiting_room;
 #[cfg(test)]
 pub(crate) mod testkit;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Serialize;
 
 use crate::dump::{Dump, Hold};
 use crate::history::{History, Record};
+use crate::plan::FanPlan;
+use crate::record::Reached;
 use crate::sampler::Sample;
+
+/// Two rows that different nodes stamped may differ by this much against the order in which they were written.
+const STAMP_SLACK_MS: i64 = 1_000;
 
 /// More counter-examples than this make a report longer, not clearer.
 const EXAMPLES: usize = 5;
@@ -40,6 +45,37 @@ pub(crate) struct Evidence<'a> {
     pub(crate) max_active: u64,
     /// The run made the sale: every entry in it is the run's.
     pub(crate) own_sale: bool,
+    pub(crate) owed: Owed,
+}
+
+/// What the plan holds as far as its fans came: so many probes and repeats must have been answered. A check whose owed
+/// attempts have no answer is without data; one whose plan never came to them is not exercised.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Owed {
+    /// Fans that try without an admission, and have a place.
+    pub(crate) unadmitted: u64,
+    /// Fans that try over the cap, and were let in.
+    pub(crate) over_cap: u64,
+    /// Fans that repeat their checkout, and have bought.
+    pub(crate) repeats: u64,
+    /// Fans that try to hand a ticket on, and have bought.
+    pub(crate) transfers: u64,
+}
+
+impl Owed {
+    /// `unfinished`: fans whose journey the end of the run cut off; what they came to last may never have been sent.
+    pub(crate) fn of(fans: &[FanPlan], reached: &[Reached], unfinished: &BTreeSet<u32>) -> Self {
+        let mut owed = Owed::default();
+        for ((number, fan), came) in (0..).zip(fans).zip(reached) {
+            let habits = &fan.habits;
+            let done = |stage: Reached| *came >= stage && !unfinished.contains(&number);
+            owed.unadmitted += u64::from(habits.tries_unadmitted && *came >= Reached::Joined);
+            owed.over_cap += u64::from(habits.tries_over_cap && done(Reached::Admitted));
+            owed.repeats += u64::from(habits.repeats_checkout && done(Reached::Bought));
+            owed.transfers += u64::from(habits.tries_transfer && done(Reached::Bought));
+        }
+        owed
+    }
 }
 
 impl Evidence<'_> {
@@ -84,6 +120,8 @@ pub(crate) struct Finding {
     pub(crate) violations: u64,
     pub(crate) counter_examples: Vec<String>,
     pub(crate) evidence: BTreeMap<&'static str, u64>,
+    /// What there was no data of.
+    pub(crate) missing: Option<&'static str>,
 }
 
 /// Collects what one check saw.
@@ -93,8 +131,8 @@ pub(crate) struct Tally {
     violations: u64,
     examples: Vec<String>,
     evidence: BTreeMap<&'static str, u64>,
-    /// Something the check cannot do without was missing.
-    no_data: bool,
+    /// What the check cannot do without and did not get.
+    missing: Option<&'static str>,
     /// Something without which the check would be vacuous never happened.
     vacuous: bool,
 }
@@ -112,21 +150,30 @@ impl Tally {
     }
 
     pub(crate) fn count(&mut self, what: &'static str, n: u64) {
-        *self.evidence.entry(what).or_default() += n;
+        let count = self.evidence.entry(what).or_default();
+        *count = count.saturating_add(n);
+    }
+
+    /// Without `answered` the check proves nothing; where it was `owed`, that is for want of an answer.
+    fn needs(&mut self, what: &'static str, owed: u64, answered: u64) {
+        if answered == 0 && owed > 0 {
+            self.missing.get_or_insert(what);
+        }
+        self.vacuous |= answered == 0;
     }
 
     fn finish(self, id: &'static str, name: &'static str) -> Finding {
         let verdict = if self.violations > 0 {
             CheckVerdict::Fail
-        } else if self.no_data {
+        } else if self.missing.is_some() {
             CheckVerdict::NoData
         } else if self.checked == 0 || self.vacuous {
             CheckVerdict::NotExercised
         } else {
             CheckVerdict::Pass
         };
-        let Tally { checked, violations, examples, evidence, .. } = self;
-        Finding { id, name, verdict, checked, violations, counter_examples: examples, evidence }
+        let Tally { checked, violations, examples, evidence, missing, .. } = self;
+        Finding { id, name, verdict, checked, violations, counter_examples: examples, evidence, missing }
     }
 }
 
@@ -200,7 +247,7 @@ pub(crate) fn all(evidence: &Evidence<'_>) -> Vec<Finding> {
             let mut tally = Tally::default();
             match (evidence.dump, check.from_dump) {
                 (Some(dump), Some(from_dump)) if !HISTORY_DECIDES.contains(&check.id) => from_dump(dump, &mut tally),
-                (None, _) => tally.no_data = check.needs_dump,
+                (None, _) if check.needs_dump => tally.missing = Some(NO_EXPORT),
                 _ => {}
             }
             (check.whole)(evidence, &mut tally);
@@ -228,7 +275,34 @@ pub(crate) fn of_dump(dump: &Dump) -> (Vec<Finding>, Vec<&'static str>) {
     (findings, need_history)
 }
 
+const NO_EXPORT: &str = "the server did not answer: there is no usable export";
+
 /// Holds of an export by their id.
 fn holds_by_id(dump: &Dump) -> HashMap<&str, &Hold> {
     dump.holds.iter().map(|hold| (&*hold.hold_id, hold)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Habits;
+
+    #[test]
+    fn only_what_the_fans_came_to_is_owed() {
+        let habits = Habits {
+            tries_unadmitted: true,
+            tries_over_cap: true,
+            repeats_checkout: true,
+            tries_transfer: true,
+            ..Habits::default()
+        };
+        let fans = vec![FanPlan { arrival_us: 0, wants: 1, think_us: 0, habits }; 4];
+        let reached = [Reached::Arrived, Reached::Joined, Reached::Admitted, Reached::Bought];
+        let owed = |unfinished: &[u32]| {
+            let owed = Owed::of(&fans, &reached, &unfinished.iter().copied().collect());
+            [owed.unadmitted, owed.over_cap, owed.repeats, owed.transfers]
+        };
+        assert_eq!(owed(&[]), [3, 2, 1, 1]);
+        assert_eq!(owed(&[2, 3]), [3, 0, 0, 0], "the run ended before they could send it");
+    }
 }

@@ -108,7 +108,8 @@ pub(super) fn people_ahead_never_rise(evidence: &Evidence<'_>, tally: &mut Tally
                 continue;
             };
             let earlier = lowest.entry(position).or_default();
-            let settled = earlier.partition_point(|(received, _)| received + evidence.staleness_us < record.sent_us);
+            let settled = earlier
+                .partition_point(|(received, _)| received.saturating_add(evidence.staleness_us) < record.sent_us);
             if let Some((received, least)) = settled.checked_sub(1).map(|last| earlier[last]) {
                 tally.check(ahead <= least, || {
                     format!(

@@ -27,6 +27,7 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     let Some(dump) = evidence.dump else { return };
     let owners: HashMap<&str, &str> =
         dump.tickets.iter().map(|ticket| (&*ticket.ticket_id, &*ticket.user_id)).collect();
+    let mut refused = 0;
     for record in &evidence.history.records {
         match (&record.outcome, record.why) {
             (Outcome::Ok(Value::Checkout { ticket_ids, .. }), Why::Journey) => {
@@ -43,10 +44,13 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
                     format!("fan {} handed a ticket on at {:.3} s", record.fan, record.sent_us as f64 / 1e6)
                 });
             }
-            (Outcome::Refused { .. }, Why::ProbeTransfer) => tally.count("transfers refused", 1),
+            // Any other no may be about the request, not about transfers.
+            (Outcome::Refused { code, .. }, Why::ProbeTransfer) => refused += u64::from(&**code == "transfer_blocked"),
             _ => {}
         }
     }
+    tally.count("transfers refused", refused);
+    tally.needs("no transfer of a ticket was refused as such", evidence.owed.transfers, refused);
 }
 
 #[cfg(test)]
@@ -67,6 +71,12 @@ mod tests {
         assert_eq!(story.tally(as_the_fans_saw_it).violations, 1);
         assert_eq!(testkit::of_dump(&story.dump, by_the_rows).violations, 1);
         story.dump.tickets[0].user_id = "fan-0".into();
+        story.owed.transfers = 1;
+        let refused = |status, code: &str| Outcome::Refused { status, code: code.into() };
+        story.probe(Op::Transfer, Why::ProbeTransfer, 0, 12, refused(422, "invalid_field"));
+        assert!(story.tally(as_the_fans_saw_it).missing.is_some(), "that was about the request");
+        story.probe(Op::Transfer, Why::ProbeTransfer, 0, 15, refused(403, "transfer_blocked"));
+        assert!(story.tally(as_the_fans_saw_it).missing.is_none());
         story.probe(Op::Transfer, Why::ProbeTransfer, 0, 20, Outcome::Ok(Value::Accepted));
         assert_eq!(story.tally(as_the_fans_saw_it).violations, 1);
     }

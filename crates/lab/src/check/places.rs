@@ -24,7 +24,7 @@ pub(super) fn gap_free(dump: &Dump, tally: &mut Tally) {
         } else {
             tally.count("gaps", position - expected);
         }
-        expected = expected.max(position + 1);
+        expected = expected.max(position.saturating_add(1));
     }
     if !positions.is_empty() {
         let last = expected - 1;
@@ -35,8 +35,8 @@ pub(super) fn gap_free(dump: &Dump, tally: &mut Tally) {
 }
 
 /// Entries of the export by account, in order of position.
-fn entries_by_account(dump: &Dump) -> HashMap<&str, Vec<&Entry>> {
-    let mut accounts: HashMap<&str, Vec<&Entry>> = HashMap::new();
+fn entries_by_account(dump: &Dump) -> BTreeMap<&str, Vec<&Entry>> {
+    let mut accounts: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
     for entry in &dump.entries {
         accounts.entry(&entry.user_id).or_default().push(entry);
     }
@@ -46,7 +46,8 @@ fn entries_by_account(dump: &Dump) -> HashMap<&str, Vec<&Entry>> {
     accounts
 }
 
-/// Q3: every answer to one fan shows one position, unless the export shows that the earlier place had ended.
+/// Q3: every answer to one fan shows one position, unless the export shows that the earlier place had ended, and the fan
+/// joined anew after the last answer that showed it.
 pub(super) fn immutable(evidence: &Evidence<'_>, tally: &mut Tally) {
     let ended: HashSet<(&str, u64)> = evidence
         .dump
@@ -56,14 +57,19 @@ pub(super) fn immutable(evidence: &Evidence<'_>, tally: &mut Tally) {
         .map(|entry| (&*entry.user_id, entry.position))
         .collect();
     for (fan, records) in evidence.by_fan() {
-        let mut shown: Option<u64> = None;
+        let mut shown: Option<(u64, u64)> = None;
+        let mut joined_us = 0;
         for record in records {
+            if record.op == Op::Join && record.may_have_happened() {
+                joined_us = record.sent_us;
+            }
             let position = match record.value() {
                 Some(Value::Join { position, .. } | Value::Status { position, .. }) => *position,
                 _ => continue,
             };
-            if let Some(before) = shown {
-                let moved_on = position > before && ended.contains(&(evidence.account(fan), before));
+            if let Some((before, answered_us)) = shown {
+                let anew = position > before && joined_us >= answered_us;
+                let moved_on = anew && ended.contains(&(evidence.account(fan), before));
                 tally.check(position == before || moved_on, || {
                     format!(
                         "fan {fan} was shown position {before}, then {position} in the answer to its {} sent at {:.3} s",
@@ -72,7 +78,7 @@ pub(super) fn immutable(evidence: &Evidence<'_>, tally: &mut Tally) {
                     )
                 });
             }
-            shown = Some(position);
+            shown = Some((position, record.received_us));
         }
     }
 }
@@ -97,7 +103,7 @@ pub(super) fn durable(evidence: &Evidence<'_>, tally: &mut Tally) {
                 }
                 Outcome::Refused { code, .. } if record.op == Op::Status && &**code == "not_in_queue" => {
                     let Some((position, acked)) = place else { continue };
-                    tally.check(acked + evidence.staleness_us >= record.sent_us, || {
+                    tally.check(acked.saturating_add(evidence.staleness_us) >= record.sent_us, || {
                         format!(
                             "fan {fan} with acknowledged position {position} was told at {:.3} s that it is not in the queue",
                             record.received_us as f64 / 1e6
@@ -110,7 +116,8 @@ pub(super) fn durable(evidence: &Evidence<'_>, tally: &mut Tally) {
     }
 }
 
-/// Q5: each place belongs to a fan of this run with a join that may have happened. A refused join gave nothing.
+/// Q5: each place, hold and order belongs to a fan of this run with a request for it that may have happened. What was
+/// refused gave nothing.
 pub(super) fn no_ghosts(evidence: &Evidence<'_>, tally: &mut Tally) {
     let Some(dump) = evidence.dump else { return };
     let fans = evidence.fans_by_account();
@@ -137,6 +144,47 @@ pub(super) fn no_ghosts(evidence: &Evidence<'_>, tally: &mut Tally) {
     }
     let refused = evidence.history.records.iter().filter(|record| record.op == Op::Join && !record.may_have_happened());
     tally.count("refused joins", refused.count() as u64);
+    no_place_from_a_refusal(evidence, tally);
+    no_purchase_from_a_refusal(evidence, dump, &fans, tally);
+}
+
+/// Whoever was only ever refused is no known face at the next try.
+fn no_place_from_a_refusal(evidence: &Evidence<'_>, tally: &mut Tally) {
+    for (fan, records) in evidence.by_fan() {
+        let mut joins = records.into_iter().filter(|record| record.op == Op::Join);
+        let Some(first) = joins.find(|record| record.may_have_happened()) else { continue };
+        tally.check(!matches!(first.value(), Some(Value::Join { created: false, .. })), || {
+            format!(
+                "fan {fan} was answered at {:.3} s as one who has a place, though all its joins before had been refused",
+                first.received_us as f64 / 1e6
+            )
+        });
+    }
+}
+
+fn no_purchase_from_a_refusal(evidence: &Evidence<'_>, dump: &Dump, fans: &HashMap<&str, u32>, tally: &mut Tally) {
+    let mut told: HashSet<(u32, &str)> = HashSet::new();
+    let mut unknown: HashSet<(u32, Op)> = HashSet::new();
+    for record in &evidence.history.records {
+        match &record.outcome {
+            Outcome::Ok(Value::Hold { hold_id: id, .. } | Value::Checkout { order_id: id, .. }) => {
+                told.insert((record.fan, id));
+            }
+            Outcome::Unknown(_) => {
+                unknown.insert((record.fan, record.op));
+            }
+            _ => {}
+        }
+    }
+    let holds = dump.holds.iter().map(|hold| (Op::Hold, &hold.hold_id, &hold.user_id));
+    let confirmed = dump.orders.iter().filter(|order| &*order.status == "confirmed");
+    let orders = confirmed.map(|order| (Op::Checkout, &order.order_id, &order.user_id));
+    for (op, id, account) in holds.chain(orders) {
+        let Some(fan) = fans.get(&**account) else { continue };
+        tally.check(told.contains(&(*fan, id)) || unknown.contains(&(*fan, op)), || {
+            format!("the {} {id} of fan {fan} is in the export, and no answer to that fan can have made it", op.name())
+        });
+    }
 }
 
 /// Q5 on the export alone: whoever claimed, held or bought has a place, and a claim fits its place.
@@ -168,12 +216,17 @@ pub(super) fn one_after_the_other(dump: &Dump, tally: &mut Tally) {
     }
 }
 
+/// Too busy, or out of room to write: a no that denies no place.
+const TOO_BUSY: [&str; 3] = ["overloaded", "storage_full", "draining"];
+
 /// Q6: a join of somebody who has a place is answered 200 with that place.
 pub(super) fn idempotent_rejoin(evidence: &Evidence<'_>, tally: &mut Tally) {
     let mut rejoined = BTreeSet::new();
+    let mut tried = 0;
     for (fan, records) in evidence.by_fan() {
         let mut place: Option<u64> = None;
         for record in records {
+            tried += u64::from(record.why == Why::Rejoin);
             match (&record.outcome, record.why) {
                 (Outcome::Ok(Value::Join { position, created }), Why::Rejoin) => {
                     let Some(first) = place else { continue };
@@ -183,13 +236,20 @@ pub(super) fn idempotent_rejoin(evidence: &Evidence<'_>, tally: &mut Tally) {
                         format!("fan {fan} with position {first} joined again and was given {made} {position}")
                     });
                 }
+                (Outcome::Refused { status, code }, Why::Rejoin) => {
+                    let Some(first) = place else { continue };
+                    tally.check(*status == 429 || TOO_BUSY.contains(&&**code), || {
+                        format!("fan {fan} with position {first} joined again and was refused: {status} {code}")
+                    });
+                }
                 (Outcome::Ok(Value::Join { position, .. }), _) => place = Some(*position),
+                (Outcome::Ok(Value::Status { state, .. }), _) if state.is_over() => place = None,
                 _ => {}
             }
         }
     }
     tally.count("fans that joined again", rejoined.len() as u64);
-    tally.vacuous |= rejoined.is_empty();
+    tally.needs("no second join was answered", tried, rejoined.len() as u64);
 }
 
 #[cfg(test)]
@@ -213,6 +273,7 @@ mod tests {
         assert_eq!(of(&[1, 4], 4).evidence["gaps"], 2);
         assert_eq!(of(&[1, 2], 3).violations, 1);
         assert_eq!(of(&[], 0).checked, 0);
+        assert!(of(&[1, u64::MAX], u64::MAX).violations > 0, "a nonsense position is counted, not computed with");
     }
 
     #[test]
@@ -224,7 +285,13 @@ mod tests {
         story.dump.entries = vec![testkit::entry(1, "fan-0"), testkit::entry(2, "fan-0")];
         assert_eq!(story.tally(immutable).violations, 1);
         story.dump.entries[0].ended_at = Some(15);
-        assert_eq!(story.tally(immutable).violations, 0);
+        assert_eq!(story.tally(immutable).violations, 1, "moved to the end without a word");
+        let mut anew = Story::new(1);
+        anew.dump.entries = story.dump.entries.clone();
+        anew.join(0, 0, 10, 1);
+        anew.unknown_join(0, 12, 15);
+        anew.status(0, 20, 30, 2, State::Waiting, None);
+        assert_eq!(anew.tally(immutable).violations, 0, "joined anew after the old place had ended");
     }
 
     #[test]
@@ -255,6 +322,27 @@ mod tests {
     }
 
     #[test]
+    fn q5_catches_what_a_refusal_left_behind() {
+        let mut story = Story::new(2);
+        story.refused_join(0, 0, 10);
+        story.join_known(0, 20, 30, 1);
+        assert_eq!(story.tally(no_ghosts).violations, 1, "refused, and yet known");
+        let mut story = Story::new(2);
+        story.unknown_join(0, 0, 10);
+        story.join_known(0, 20, 30, 1);
+        story.hold(0, 40, 50, "h", &["A"]);
+        story.checkout(0, 60, 70, "h", "o", &["t"]);
+        story.dump.holds = vec![testkit::hold("h", "fan-0", Some("c"), &["A"], 0, "sold")];
+        story.dump.orders = vec![testkit::order("o", "fan-0", "h", 1)];
+        assert_eq!(story.tally(no_ghosts).violations, 0);
+        story.dump.holds.push(testkit::hold("h2", "fan-1", Some("c"), &["B"], 0, "live"));
+        story.dump.orders.push(testkit::order("o2", "fan-1", "h2", 1));
+        assert_eq!(story.tally(no_ghosts).violations, 2);
+        story.unknown_hold(1, 40, 50);
+        assert_eq!(story.tally(no_ghosts).violations, 1, "that hold may have happened");
+    }
+
+    #[test]
     fn q5_by_the_rows_catches_a_claim_without_a_place() {
         let mut dump = testkit::dump();
         dump.entries = vec![Entry { called_at: Some(1), claimed_at: Some(2), ..testkit::entry(1, "a") }];
@@ -275,6 +363,10 @@ mod tests {
         assert_eq!(story.tally(idempotent_rejoin).violations, 0);
         story.rejoin(0, 40, 50, 9);
         assert_eq!(story.tally(idempotent_rejoin).violations, 1);
+        story.refused_rejoin(0, 60, 70, 503, "overloaded");
+        assert_eq!(story.tally(idempotent_rejoin).violations, 1, "too busy denies no place");
+        story.refused_rejoin(0, 60, 70, 503, "room_full");
+        assert_eq!(story.tally(idempotent_rejoin).violations, 2, "whoever has a place needs no room");
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(super) fn same_bytes(evidence: &Evidence<'_>, tally: &mut Tally) {
         }
     }
     tally.count("repeats answered", repeats);
+    tally.needs("no repeated checkout was answered", evidence.owed.repeats, repeats);
 }
 
 #[cfg(test)]
@@ -50,9 +51,12 @@ mod tests {
         let mut story = Story::new(1);
         story.checkout(0, 0, 10, "h", "o", &["t"]);
         assert_eq!(story.tally(same_bytes).checked, 0, "nothing was repeated");
+        story.owed.repeats = 1;
+        story.refused_checkout(0, 12, 15, "h", 503, "overloaded");
+        assert!(story.tally(same_bytes).missing.is_some(), "repeated, and never answered");
         story.checkout(0, 20, 30, "h", "o", &["t"]);
         let tally = story.tally(same_bytes);
-        assert_eq!((tally.checked, tally.violations), (1, 0));
+        assert_eq!((tally.checked, tally.violations, tally.missing), (1, 0, None));
         story.checkout(0, 40, 50, "h", "o2", &["t"]);
         assert_eq!(story.tally(same_bytes).violations, 1);
         story.refused_checkout(0, 60, 70, "h", 503, "overloaded");

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Evidence, Tally};
+use super::{Evidence, NO_EXPORT, Tally};
 use crate::dump::Dump;
 use crate::history::{Op, Outcome, Record, Value};
 
@@ -126,7 +126,7 @@ struct Held<'a> {
 /// from before the request was sent, or until anything was sent that may have ended the hold; for good once sold.
 pub(super) fn exclusive_holds(evidence: &Evidence<'_>, tally: &mut Tally) {
     let Some(dump) = evidence.dump else {
-        tally.no_data = true;
+        tally.missing = Some(NO_EXPORT);
         return;
     };
     let mut held = certainly_held(evidence, dump.sale.hold_ttl_sec.saturating_mul(1_000_000));
@@ -150,6 +150,17 @@ pub(super) fn exclusive_holds(evidence: &Evidence<'_>, tally: &mut Tally) {
     }
 }
 
+/// When each hold was first asked for: one that is asked for again with its key may stand since the first time.
+fn first_asked<'a>(evidence: &Evidence<'a>) -> HashMap<(u32, Option<&'a str>), u64> {
+    let mut asked = HashMap::new();
+    let keyed = evidence.history.records.iter().filter(|record| record.op == Op::Hold && record.key.is_some());
+    for record in keyed {
+        let first = asked.entry((record.fan, record.key.as_deref())).or_insert(record.sent_us);
+        *first = record.sent_us.min(*first);
+    }
+    asked
+}
+
 fn certainly_held<'a>(evidence: &Evidence<'a>, ttl_us: u64) -> Vec<Held<'a>> {
     let mut ends: HashMap<&str, u64> = HashMap::new();
     let mut sold = HashSet::new();
@@ -167,13 +178,15 @@ fn certainly_held<'a>(evidence: &Evidence<'a>, ttl_us: u64) -> Vec<Held<'a>> {
             _ => {}
         }
     }
+    let asked = first_asked(evidence);
     let mut held = Vec::new();
     for record in &evidence.history.records {
         let Some(Value::Hold { hold_id, seat_ids, .. }) = record.value() else { continue };
+        let asked_us = asked.get(&(record.fan, record.key.as_deref())).map_or(record.sent_us, |at| *at);
         let until_us = if sold.contains(&**hold_id) {
             u64::MAX
         } else {
-            ends.get(&**hold_id).copied().unwrap_or(u64::MAX).min(record.sent_us.saturating_add(ttl_us))
+            ends.get(&**hold_id).copied().unwrap_or(u64::MAX).min(asked_us.saturating_add(ttl_us))
         };
         let of = |seat: &'a str| Held { seat, hold: hold_id, fan: record.fan, from_us: record.received_us, until_us };
         held.extend(seat_ids.iter().map(|seat| of(seat)).filter(|held| held.from_us < held.until_us));
@@ -244,5 +257,13 @@ mod tests {
             1,
             "sold for good"
         );
+        let mut story = Story::new(2);
+        story.dump.sale.hold_ttl_sec = 30;
+        story.unknown_hold(0, 0, 5_000_000);
+        story.keyed("k");
+        story.hold(0, 10_000_000, 10_000_010, "h0", &["A"]);
+        story.keyed("k");
+        story.hold(1, 31_000_000, 31_000_010, "h1", &["A"]);
+        assert_eq!(story.tally(exclusive_holds).violations, 0, "the first try may have been the one that held");
     }
 }

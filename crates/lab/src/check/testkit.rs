@@ -1,6 +1,6 @@
 //! Handmade histories and exports for the checkers' tests.
 
-use super::{Evidence, Tally};
+use super::{Evidence, Owed, Tally};
 use crate::dump::{BoundBy, Call, Claim, Dump, Entry, Hold, Order, Payment, Sale, Seat, Ticket};
 use crate::history::{History, Op, Outcome, Record, Value, Why};
 use crate::operator::Stats;
@@ -14,13 +14,22 @@ pub(crate) struct Story {
     pub(crate) staleness_us: u64,
     pub(crate) max_active: u64,
     pub(crate) own_sale: bool,
+    pub(crate) owed: Owed,
 }
 
 impl Story {
     pub(crate) fn new(fans: u32) -> Self {
         let accounts = (0..fans).map(|fan| format!("fan-{fan}").into()).collect();
         let history = History { accounts, records: vec![] };
-        Story { history, dump: dump(), samples: vec![], staleness_us: 0, max_active: 0, own_sale: true }
+        Story {
+            history,
+            dump: dump(),
+            samples: vec![],
+            staleness_us: 0,
+            max_active: 0,
+            own_sale: true,
+            owed: Owed::default(),
+        }
     }
 
     pub(crate) fn tally(&self, check: fn(&Evidence<'_>, &mut Tally)) -> Tally {
@@ -31,6 +40,7 @@ impl Story {
             staleness_us: self.staleness_us,
             max_active: self.max_active,
             own_sale: self.own_sale,
+            owed: self.owed,
         };
         let mut tally = Tally::default();
         check(&evidence, &mut tally);
@@ -64,6 +74,32 @@ impl Story {
 
     pub(crate) fn unknown_join(&mut self, fan: u32, sent: u64, received: u64) {
         self.tell(Op::Join, Why::Journey, fan, sent, received, Outcome::Unknown("reset".into()));
+    }
+
+    pub(crate) fn lost_poll(&mut self, fan: u32, sent: u64, received: u64) {
+        self.tell(Op::Status, Why::Journey, fan, sent, received, Outcome::Unknown("reset".into()));
+    }
+
+    pub(crate) fn refused_rejoin(&mut self, fan: u32, sent: u64, received: u64, status: u16, code: &str) {
+        let no = Outcome::Refused { status, code: code.into() };
+        self.tell(Op::Join, Why::Rejoin, fan, sent, received, no);
+    }
+
+    /// A first join that is answered as one of somebody who has a place.
+    pub(crate) fn join_known(&mut self, fan: u32, sent: u64, received: u64, position: u64) {
+        self.tell(Op::Join, Why::Journey, fan, sent, received, Outcome::Ok(Value::Join { position, created: false }));
+    }
+
+    pub(crate) fn keyed(&mut self, key: &str) {
+        self.history.records.last_mut().expect("told before").key = Some(key.into());
+    }
+
+    pub(crate) fn unknown_hold(&mut self, fan: u32, sent: u64, received: u64) {
+        self.tell(Op::Hold, Why::Journey, fan, sent, received, Outcome::Unknown("reset".into()));
+    }
+
+    pub(crate) fn seats(&mut self, fan: u32, sent: u64, listed: u64) {
+        self.tell(Op::Seats, Why::Journey, fan, sent, sent + 5, Outcome::Ok(Value::Seats { listed }));
     }
 
     pub(crate) fn refused_join(&mut self, fan: u32, sent: u64, received: u64) {
@@ -159,7 +195,14 @@ pub(crate) fn call(seq: u64, called: u64, at: i64, bound_by: BoundBy) -> Call {
 }
 
 pub(crate) fn claim(id: &str, user: &str, position: u64, claimed_at: i64) -> Claim {
-    Claim { claim_id: id.into(), user_id: user.into(), position, claimed_at }
+    Claim {
+        claim_id: id.into(),
+        user_id: user.into(),
+        position,
+        claimed_at,
+        deadline: claimed_at + 600_000,
+        ended_at: None,
+    }
 }
 
 pub(crate) fn seat(id: &str, status: &str) -> Seat {
@@ -180,7 +223,7 @@ pub(crate) fn hold(id: &str, user: &str, claim: Option<&str>, seats: &[&str], pl
 
 pub(crate) fn order(id: &str, user: &str, hold: &str, total: i64) -> Order {
     let (order_id, user_id, hold_id) = (id.into(), user.into(), Some(hold.into()));
-    Order { order_id, user_id, hold_id, status: "confirmed".into(), total }
+    Order { order_id, user_id, hold_id, claim_id: None, status: "confirmed".into(), total }
 }
 
 pub(crate) fn ticket(id: &str, order: &str, user: &str, seat: &str, price: i64) -> Ticket {

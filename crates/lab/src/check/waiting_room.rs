@@ -8,13 +8,16 @@ pub(super) fn in_every_sample(evidence: &Evidence<'_>, tally: &mut Tally) {
         let Some(stats) = &sample.stats else { continue };
         let parts =
             [stats.waiting, stats.called, stats.returning, stats.inside, stats.bought, stats.expired, stats.left];
-        let sum: u64 = parts.iter().sum();
+        let sum = parts.iter().fold(0u64, |sum, part| sum.saturating_add(*part));
         tally.check(sum == stats.joined, || {
             format!(
                 "at {:.1} s {} had joined; waiting {} + called {} + returning {} + inside {} + bought {} + expired {} + left {} = {sum}",
                 sample.at_us as f64 / 1e6, stats.joined, parts[0], parts[1], parts[2], parts[3], parts[4], parts[5], parts[6]
             )
         });
+    }
+    if tally.checked == 0 {
+        tally.missing = Some("the server did not answer: there is no sample of its counts");
     }
 }
 
@@ -41,6 +44,7 @@ mod tests {
     #[test]
     fn w1_adds_up_every_sample() {
         let mut story = Story::new(1);
+        assert!(story.tally(in_every_sample).missing.is_some(), "a server that never counts does not pass");
         story.sample(|stats| (stats.joined, stats.waiting, stats.bought) = (3, 2, 1));
         assert_eq!(story.tally(in_every_sample).violations, 0);
         story.sample(|stats| (stats.joined, stats.waiting, stats.bought) = (3, 2, 0));

@@ -9,7 +9,7 @@ use http_body_util::Full;
 
 use crate::contract::{self, Credential, Hints};
 use crate::dice::{Dice, Purpose};
-use crate::history::{Op, Outcome, Record, Why};
+use crate::history::{Op, Outcome, Record, UNFINISHED, Why};
 use crate::net::{Answer, Conn, NetError};
 use crate::plan::FanPlan;
 use crate::stage::{REQUEST_LIMIT, Stage};
@@ -128,7 +128,12 @@ impl Fan {
         let intended_us = sending.intended_us.min(sent_us);
         let answer = {
             let conn = &mut self.devices[usize::from(sending.device)];
-            self.stage.unless_over(conn.call(request, REQUEST_LIMIT)).await
+            let sent = async {
+                // A server's own id that fits in no path: nothing is sent, and nothing is known.
+                let request = request.map_err(|error| NetError::Lost(format!("cannot be written: {error}")))?;
+                conn.call(request, REQUEST_LIMIT).await
+            };
+            self.stage.unless_over(sent).await
         };
         let received_us = clock.now_us();
         if let Some(Err(NetError::Generator(why))) = &answer {
@@ -158,7 +163,7 @@ impl Fan {
         finished.then_some(Reply { outcome, hints, received_us })
     }
 
-    fn request(&self, sending: &Sending<'_>) -> Request<Full<Bytes>> {
+    fn request(&self, sending: &Sending<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
         let authority = &self.stage.target.authority;
         contract::request(authority, sending.method.clone(), &sending.path, sending.credential, sending.body.clone())
     }
@@ -184,7 +189,7 @@ impl Fan {
 }
 
 fn unfinished() -> Result<Answer, NetError> {
-    Err(NetError::Lost("unfinished at the end of the run".into()))
+    Err(NetError::Lost(UNFINISHED.into()))
 }
 
 /// A no that the plan asked for, or that belongs to any sale: a lost race, a full room.
@@ -195,7 +200,8 @@ fn expected_refusal(op: Op, why: Why, outcome: &Outcome, doors_open: bool) -> bo
         (Why::ProbeOverCap, _) => matches!(&**code, "cap_exceeded" | "unavailable"),
         (Why::ProbeTransfer, _) => &**code == "transfer_blocked",
         (_, Op::Hold) => &**code == "unavailable",
-        (_, Op::Join) => &**code == "room_full" || (&**code == "sale_closed" && !doors_open),
+        // Whoever has a place needs neither room nor doors.
+        (Why::Journey, Op::Join) => &**code == "room_full" || (&**code == "sale_closed" && !doors_open),
         _ => false,
     }
 }

@@ -38,6 +38,11 @@ impl Line {
         }
     }
 
+    /// Back in line at `now_us`: what was due while shopping is not made up for.
+    pub(super) fn resume(&mut self, now_us: u64) {
+        self.due_us = self.due_us.max(now_us);
+    }
+
     /// Moves on after the poll due at `due_us` was answered at `received_us`; returns the polls that fell due meanwhile.
     fn advance(&mut self, received_us: u64, asked_ms: Option<u64>) -> Vec<u64> {
         let mut last = self.due_us;
@@ -202,6 +207,16 @@ mod tests {
         assert_eq!(line.due_us, 200, "not 230: the answer's time moves nothing");
         assert_eq!(line.advance(455, None), vec![300, 400]);
         assert_eq!(line.due_us, 500);
+    }
+
+    #[test]
+    fn back_in_line_nothing_is_made_up_for() {
+        let mut line = Line::new(Place { acknowledged_us: 0, poll_after_us: 100 }, None);
+        line.resume(950);
+        assert_eq!(line.due_us, 950);
+        assert!(line.advance(960, None).is_empty());
+        line.resume(100);
+        assert_eq!(line.due_us, 1_050, "a poll that is due later stays where it is");
     }
 
     #[test]

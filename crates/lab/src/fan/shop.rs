@@ -12,7 +12,8 @@ use crate::history::{Op, Outcome, Value, Why};
 const SEATS_SHOWN: u32 = 200;
 
 enum Paid {
-    Yes,
+    /// The tickets.
+    Yes(Vec<Box<str>>),
     /// The hold is gone; the seats must be asked for anew.
     HoldGone,
     No(Ending),
@@ -21,9 +22,6 @@ enum Paid {
 impl Fan {
     /// From the admission to the ticket. A lost race is run again while the server says that seats are left.
     pub(super) async fn shop(&mut self, line: &mut Line, mut token: String) -> Option<Ending> {
-        if self.plan.habits.tries_transfer {
-            self.try_transfer().await?;
-        }
         self.look(&token, Why::Journey).await?;
         if self.plan.habits.tries_over_cap {
             self.try_over_cap(&token).await?;
@@ -36,7 +34,10 @@ impl Fan {
                 Outcome::Ok(Value::Hold { hold_id, .. }) => {
                     self.pause_until(reply.received_us + self.plan.think_us).await?;
                     match self.pay(&token, hold_id, reply.received_us + self.plan.think_us).await? {
-                        Paid::Yes => return Some(Ending::Bought),
+                        Paid::Yes(tickets) => {
+                            self.try_after_the_purchase(&token, &tickets).await?;
+                            return Some(Ending::Bought);
+                        }
                         Paid::No(ending) => return Some(ending),
                         Paid::HoldGone => {}
                     }
@@ -47,6 +48,7 @@ impl Fan {
                 Outcome::Refused { code, .. } => return Some(Ending::Refused(code.to_string())),
                 _ => {}
             }
+            line.resume(self.stage.clock.now_us());
             token = match self.wait_in(line).await? {
                 Ok(fresh) => fresh,
                 Err(ending) => return Some(ending),
@@ -85,11 +87,13 @@ impl Fan {
         loop {
             let reply = self.checkout(token, hold_id, &key, intended_us, Why::Journey).await?;
             match &reply.outcome {
-                Outcome::Ok(_) if self.plan.habits.repeats_checkout => {
-                    self.checkout(token, hold_id, &key, reply.received_us, Why::Repeat).await?;
-                    return Some(Paid::Yes);
+                Outcome::Ok(value) => {
+                    if self.plan.habits.repeats_checkout {
+                        self.checkout(token, hold_id, &key, reply.received_us, Why::Repeat).await?;
+                    }
+                    let Value::Checkout { ticket_ids, .. } = value else { return Some(Paid::Yes(vec![])) };
+                    return Some(Paid::Yes(ticket_ids.clone()));
                 }
-                Outcome::Ok(_) => return Some(Paid::Yes),
                 Outcome::Refused { code, .. } if matches!(&**code, "hold_expired" | "hold_not_found") => {
                     return Some(Paid::HoldGone);
                 }
@@ -132,7 +136,7 @@ impl Fan {
     /// One seat over the cap must be refused; a hold that was given all the same is given back.
     async fn try_over_cap(&mut self, token: &str) -> Option<()> {
         let key = format!("{}-{}-o", self.stage.run_tag, self.number);
-        let over = self.stage.cap + 1;
+        let over = self.stage.cap.saturating_add(1);
         let reply = self.hold(Credential::Admission(token), over, &key, Why::ProbeOverCap).await?;
         if let Outcome::Ok(Value::Hold { hold_id, .. }) = &reply.outcome {
             let path = self.sale_path(&format!("holds/{hold_id}"));
@@ -154,9 +158,21 @@ impl Fan {
         Some(())
     }
 
-    async fn try_transfer(&mut self) -> Option<()> {
+    /// What a sold ticket and a used admission must not be good for.
+    async fn try_after_the_purchase(&mut self, token: &str, tickets: &[Box<str>]) -> Option<()> {
+        if let Some(ticket) = tickets.first().filter(|_| self.plan.habits.tries_transfer) {
+            self.try_transfer(ticket).await?;
+        }
+        if self.plan.habits.tries_unadmitted {
+            let key = format!("{}-{}-r", self.stage.run_tag, self.number);
+            self.hold(Credential::Admission(token), 1, &key, Why::ProbeUnadmitted).await?;
+        }
+        Some(())
+    }
+
+    async fn try_transfer(&mut self, ticket: &str) -> Option<()> {
         let session = self.session.clone();
-        let body = json!({"ticket_id": "00000000-0000-7000-8000-000000000000", "to": "somebody@example.test"});
+        let body = json!({"ticket_id": ticket, "to": "somebody@example.test"});
         let (path, credential) = ("/v1/tickets/transfer".into(), Credential::Session(&session));
         self.call_now(Op::Transfer, Why::ProbeTransfer, Method::POST, path, credential, Some(body), None).await?;
         Some(())

@@ -48,6 +48,8 @@ pub struct Report {
     pub(crate) notes: Vec<String>,
     #[serde(skip)]
     pub(crate) files: Vec<PathBuf>,
+    #[serde(skip)]
+    pub(crate) not_written: Option<String>,
 }
 
 /// Definite refusals of one operation with one code.
@@ -125,6 +127,11 @@ impl Report {
         &self.files
     }
 
+    /// Why report, history or export could not be written; the verdict stands all the same.
+    pub fn not_written(&self) -> Option<&str> {
+        self.not_written.as_deref()
+    }
+
     /// The whole report, schema `traffic.loadrun/1`.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report is numbers and text")
@@ -148,6 +155,7 @@ pub(crate) fn check_word(verdict: CheckVerdict) -> &'static str {
 /// A value as people read it: `12.3 ms`, `97.5 %`, `500`.
 pub(crate) fn shown(value: f64, unit: &str) -> String {
     match unit {
+        _ if value.is_infinite() => "failures".into(),
         "ms" => format!("{value:.1} ms"),
         "share" => format!("{:.2} %", value * 100.0),
         _ => format!("{value:.0}"),

@@ -40,6 +40,9 @@ fn invariants(report: &Report, text: &mut String) {
     for check in &report.checks {
         let name = format!("{} {}", check.id, check.name);
         line!(text, "{:<14} {name:<52} {:>9} {:>10}", check_word(check.verdict), check.checked, check.violations);
+        if let Some(missing) = check.missing {
+            line!(text, "{:<14}    {missing}", "");
+        }
         for (what, count) in &check.evidence {
             line!(text, "{:<14}    {what}: {count}", "");
         }

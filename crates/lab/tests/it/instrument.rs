@@ -1,8 +1,5 @@
 //! The instrument itself: does it measure what was there, and does it refuse to be fooled?
 
-use std::io::Read;
-
-use flate2::read::GzDecoder;
 use lab::{Origin, RunOptions, Verdict, run_blocking};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -84,9 +81,7 @@ fn a_stopped_run_is_aborted_and_leaves_its_report() {
 #[test]
 fn a_finished_run_is_judged_alike_from_its_files() {
     let played = play(Manner::with(Bug::SharedHold), &SHORT);
-    let [_, history, export] = played.report.files() else { panic!("three files") };
-    let mut lines = String::new();
-    GzDecoder::new(std::fs::File::open(export).expect("kept")).read_to_string(&mut lines).expect("text");
+    let (history, lines) = (&played.report.files()[1], played.export());
     let again = lab::assert_run(lines.as_bytes(), std::fs::File::open(history).expect("kept"), 0).expect("readable");
     assert_eq!(again.violated(), played.report.violated());
     assert!(lab::assert_queue(lines.as_bytes()).expect("an export").passed(), "rows alone cannot show S3");
@@ -125,12 +120,43 @@ fn refused(change: impl FnOnce(&mut RunOptions)) -> (u8, String) {
 }
 
 #[test]
+fn a_folder_that_cannot_be_written_is_found_before_the_run() {
+    let (code, text) = refused(|options| {
+        let file = options.out_dir.join("file");
+        std::fs::write(&file, "").expect("written");
+        options.out_dir = file.join("runs");
+    });
+    assert!(code == 1 && text.contains("writing") && text.contains("runs"), "{text}");
+}
+
+#[test]
+fn a_verdict_stands_when_the_folder_is_lost_during_the_run() {
+    let knobs = only_polls("2", "1s");
+    let mock = Mock::start(Manner::with(Bug::None));
+    let dir = tempfile::tempdir().expect("a directory");
+    let runs = dir.path().join("runs");
+    let gone = runs.clone();
+    let mut options = options(&mock.base_url, &runs, &knobs);
+    options.progress = lab::ProgressMode::Callback(std::sync::Arc::new(move |_| {
+        let _ = std::fs::remove_dir_all(&gone);
+    }));
+    let report = run_blocking(&options).expect("a report");
+    assert!(report.render_table().contains("INVARIANT"));
+    assert!(report.files().is_empty() && report.not_written().is_some_and(|why| why.contains("writing")));
+}
+
+#[test]
 fn a_bad_plan_is_refused_before_anything_is_sent() {
     let (code, text) = refused(|options| options.thresholds = vec!["jion p99 < 1s".into()]);
     assert_eq!(code, 104);
     assert!(text.contains("did you mean join?"), "{text}");
     assert_eq!(refused(|options| options.scenario = "bot_checkout".into()).0, 104);
     assert_eq!(refused(|options| options.base_url = "http://192.0.2.1".into()).0, 104);
+    assert_eq!(refused(|options| options.base_url = "https://localhost".into()).0, 104);
+    assert_eq!(refused(|options| options.sale_id = Some("a sale".into())).0, 104);
+    assert_eq!(refused(|options| options.admin_key = "two\nlines".into()).0, 104);
+    let (_, text) = refused(|_| ());
+    assert!(text.contains("reaching the server"), "{text}");
     assert_eq!(refused(|_| ()).0, 1, "an unreachable server is no bad plan");
     let mut knobs = lab::Knobs::default();
     assert!(knobs.set("K6_VUS_MAX", "0", Origin::Flag).is_err());

@@ -1,5 +1,9 @@
 //! Runs the real `launch_spike` in its short shape against a mock.
 
+use std::fs::File;
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use lab::{Knobs, LabError, Origin, ProgressMode, Report, RunOptions, run_blocking};
 use tokio::sync::watch;
 
@@ -22,6 +26,16 @@ pub(crate) struct Played {
     pub(crate) mock: Mock,
     /// Kept until the files have been looked at.
     pub(crate) dir: tempfile::TempDir,
+}
+
+impl Played {
+    /// The lines of the export that was kept.
+    pub(crate) fn export(&self) -> String {
+        let [_, _, export] = self.report.files() else { panic!("three files") };
+        let mut lines = String::new();
+        GzDecoder::new(File::open(export).expect("kept")).read_to_string(&mut lines).expect("text");
+        lines
+    }
 }
 
 pub(crate) fn options(base_url: &str, dir: &std::path::Path, knobs: &[(&str, &str)]) -> RunOptions {

@@ -6,22 +6,20 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
-use domain::money::Currency;
-use domain::sale::{FieldError, Terms};
-use domain::seat_map::{Seating, Section};
-use domain::{AccountId, EventId, Money, Refusal, SaleId, Timestamp};
+use domain::{AccountId, EventId, Refusal, SaleId, Timestamp};
 use futures_util::StreamExt;
 use http::{HeaderMap, StatusCode, header};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use store::accounts::RegisterMany;
 use store::audit::Act;
-use store::catalog::{BuildSeats, CreateEvent, CreateSale, Event, Events, Listed, Sales};
+use store::catalog::{CreateEvent, Event, Events, Listed, Sales};
 use store::export::{Export, QueueEntries};
 use store::stats::SaleStats;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::new_sale::{NewSale, checked, make_sale};
 use super::{auth, keyed};
 use crate::app::{App, Shared};
 use crate::body::{self, ADMIN_BYTES_MAX};
@@ -45,47 +43,6 @@ pub struct NewEvent {
     #[schema(value_type = String, format = DateTime)]
     starts_at: Timestamp,
     idempotency_key: Option<String>,
-}
-
-#[derive(Deserialize, ToSchema)]
-pub struct NewSale {
-    pub event_id: String,
-    #[schema(value_type = String, format = DateTime)]
-    pub opens_at: Timestamp,
-    #[schema(value_type = String, format = DateTime)]
-    pub ends_at: Timestamp,
-    /// 2000, or what the seating has.
-    pub total_seats: Option<i64>,
-    /// 5000
-    pub admit_per_minute: Option<i64>,
-    /// 100000
-    pub waiting_room_cap: Option<i64>,
-    /// 4
-    pub max_tickets_per_user: Option<i64>,
-    /// People inside or called at once; 0: no limit.
-    pub max_active: Option<i64>,
-    /// 720
-    pub hold_ttl_sec: Option<i64>,
-    /// 60
-    pub claim_window_sec: Option<i64>,
-    /// 600
-    pub shopping_window_sec: Option<i64>,
-    /// 1
-    pub seats_per_shopper: Option<i64>,
-    /// In minor units; 5000.
-    pub price: Option<i64>,
-    /// USD
-    pub currency: Option<String>,
-    pub seating: Option<Vec<NewSection>>,
-    pub idempotency_key: Option<String>,
-}
-
-#[derive(Deserialize, Serialize, ToSchema)]
-pub struct NewSection {
-    section: String,
-    rows: i64,
-    seats_per_row: i64,
-    price: i64,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -144,7 +101,7 @@ fn operator_key(
     Ok(key.map(|key| keyed::key(nobody, nowhere, verb, key, &String::from_utf8_lossy(bytes))))
 }
 
-fn act(app: &App, act: &'static str, subject: String, details: &Value) -> Act {
+pub fn act(app: &App, act: &'static str, subject: String, details: &Value) -> Act {
     Act { id: app.ids.next(), actor: "operator".to_owned(), act, subject, details: details.to_string() }
 }
 
@@ -158,87 +115,6 @@ pub async fn create_sale(State(app): State<Shared>, _: Operator, request: Reques
     let key = operator_key(&headers, new.idempotency_key.as_deref(), "create_sale", &body.bytes)?;
     let (event, terms, seating) = checked(&app, &new)?;
     Ok(created(make_sale(&app, event, terms, seating, key).await?))
-}
-
-fn checked(app: &App, new: &NewSale) -> Result<(EventId, Terms, Seating), Problem> {
-    let event = new.event_id.parse().map_err(|_| unknown_event())?;
-    let currency = new.currency.as_deref().unwrap_or("USD");
-    let price = Money(new.price.unwrap_or(5_000));
-    let seating = match &new.seating {
-        Some(sections) => {
-            let seating = Seating::new(sections.iter().enumerate().map(section).collect::<Result<_, _>>()?)?;
-            let given = new.total_seats.unwrap_or_else(|| seating.total_seats().into());
-            if given != i64::from(seating.total_seats()) {
-                let detail = format!("must be the seats of the seating, {}", seating.total_seats());
-                return Err(FieldError::new("total_seats", detail).into());
-            }
-            seating
-        }
-        None => Seating::general(new.total_seats.unwrap_or(2_000), price)?,
-    };
-    let terms = Terms {
-        opens_at: new.opens_at,
-        ends_at: new.ends_at,
-        total_seats: seating.total_seats().into(),
-        admit_per_minute: new.admit_per_minute.unwrap_or(5_000),
-        waiting_room_cap: new.waiting_room_cap.unwrap_or(100_000),
-        max_tickets_per_user: new.max_tickets_per_user.unwrap_or(4),
-        max_active: new.max_active.unwrap_or(0),
-        hold_ttl_sec: new.hold_ttl_sec.unwrap_or_else(|| app.config.hold_ttl.as_secs().cast_signed()),
-        claim_window_sec: new.claim_window_sec.unwrap_or(60),
-        shopping_window_sec: new.shopping_window_sec.unwrap_or(600),
-        seats_per_shopper: new.seats_per_shopper.unwrap_or(1),
-        price,
-        currency: Currency::parse(currency)
-            .ok_or_else(|| FieldError::new("currency", "must be three capital letters such as USD"))?,
-    };
-    terms.check()?;
-    Ok((event, terms, seating))
-}
-
-fn section((at, new): (usize, &NewSection)) -> Result<Section, FieldError> {
-    let count = |field: &str, value: i64| {
-        u32::try_from(value)
-            .map_err(|_| FieldError::new(format!("seating[{at}].{field}"), format!("cannot be {value}")))
-    };
-    Ok(Section {
-        name: new.section.clone(),
-        rows: count("rows", new.rows)?,
-        seats_per_row: count("seats_per_row", new.seats_per_row)?,
-        price: Money(new.price),
-    })
-}
-
-fn unknown_event() -> Problem {
-    Problem::field("event_id", "event_id: there is no event with this id.")
-}
-
-/// Makes the sale and its seats, a thousand at a time, so that nobody waits behind them.
-pub async fn make_sale(
-    app: &Shared,
-    event: EventId,
-    terms: Terms,
-    seating: Seating,
-    key: Option<store::idempotency::Key>,
-) -> Result<Vec<u8>, Problem> {
-    let id = SaleId(app.ids.next());
-    let act = act(app, "create_sale", id.to_string(), &json!({ "event": event, "total_seats": terms.total_seats }));
-    let task = Arc::clone(app);
-    app.detached(async move {
-        let create = CreateSale { id, event, terms, seating, key, act };
-        let answer = task.store.run(create).await.map_err(|failure| match failure {
-            store::Failure::Refused(Refusal::EventNotFound) => unknown_event(),
-            other => other.into(),
-        })?;
-        // A repeated key answers with the first sale, which may still be building.
-        let named: Option<SaleId> = serde_json::from_slice::<Value>(&answer)
-            .ok()
-            .and_then(|answer| answer["sale_id"].as_str().and_then(|id| id.parse().ok()));
-        let sale = named.unwrap_or(id);
-        while !task.store.run(BuildSeats { sale }).await? {}
-        Ok(answer)
-    })
-    .await
 }
 
 /// Events, newest first.

@@ -80,18 +80,17 @@ pub async fn login(State(app): State<Shared>, request: Request) -> Result<Respon
     let Ok(password) = Password::parse(&asked.password) else { return Err(Refusal::LoginFailed.into()) };
     let account = app.store.read(ByEmail(email)).await?;
     if let Some(account) = &account {
-        app.limits.peek(RouteClass::Login, account.id, app.clock.monotonic())?;
+        app.limits.check(RouteClass::Login, account.id, app.clock.monotonic())?;
     }
     // Without an account the time of a hash passes all the same: time does not tell who is registered.
     let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
     let right = app.passwords.verify(password, stored).await?;
     match account {
-        Some(account) if right => Ok(signed_in(&app, account.id, StatusCode::OK)),
-        Some(account) => {
-            app.limits.check(RouteClass::Login, account.id, app.clock.monotonic())?;
-            Err(Refusal::LoginFailed.into())
+        Some(account) if right => {
+            app.limits.give_back(RouteClass::Login, account.id);
+            Ok(signed_in(&app, account.id, StatusCode::OK))
         }
-        None => Err(Refusal::LoginFailed.into()),
+        _ => Err(Refusal::LoginFailed.into()),
     }
 }
 

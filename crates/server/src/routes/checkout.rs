@@ -133,17 +133,24 @@ async fn pay(app: &Shared, command: BeginCheckout) -> Result<Vec<u8>, Problem> {
 pub async fn settle(app: &App, charge: &Charge, captured: bool) -> Result<Vec<u8>, Problem> {
     let most = domain::sale::MOST_SEATS_PER_HOLD;
     let tickets = (0..most).map(|_| TicketId(app.ids.next())).collect();
-    match app.store.run(FinishCheckout { order: charge.order, captured, tickets }).await? {
+    let finish = FinishCheckout { order: charge.order, captured, tickets };
+    match app.store.run(finish).await.map_err(|failure| unsettled(&failure))? {
         Finished::Confirmed(answer) => Ok(answer),
         Finished::Declined => Err(Refusal::PaymentDeclined.into()),
         Finished::RefundDue => Err(Refusal::PaymentRefunded.into()),
     }
 }
 
+/// The order is there and may be paid: whatever goes wrong now, something may have happened. The worker settles it.
+fn unsettled(failure: &store::Failure) -> Problem {
+    tracing::warn!(%failure, "an order waits to be settled");
+    Problem::outcome_unknown()
+}
+
 async fn wait_for_first(app: &App, account: AccountId, order: OrderId) -> Result<Vec<u8>, Problem> {
     let looks = WAIT_FOR_FIRST.as_millis() / LOOK_EVERY.as_millis();
     for _ in 0..looks {
-        match app.store.read(CheckoutResult { account, order }).await? {
+        match app.store.read(CheckoutResult { account, order }).await.map_err(|failure| unsettled(&failure))? {
             Some(CheckoutState::Confirmed(answer)) => return Ok(answer),
             Some(CheckoutState::Declined) => return Err(Refusal::PaymentDeclined.into()),
             Some(CheckoutState::RefundDue) => return Err(Refusal::PaymentRefunded.into()),

@@ -12,7 +12,8 @@ use store::audit::Act;
 use store::catalog::{AdoptDemoSale, CreateEvent, DemoSale, Event};
 use utoipa::{IntoParams, ToSchema};
 
-use super::admin::{make_sale, name};
+use super::admin::name;
+use super::new_sale::make_sale;
 use crate::app::{App, Shared};
 use crate::body::{self, FAN_BYTES_MAX};
 use crate::extract::Demo;

@@ -5,23 +5,36 @@ use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderName, header};
 use store::catalog::DemoSale;
 
-use super::demo;
-use crate::app::Shared;
+use crate::app::{App, Shared};
+use crate::waiting_room::Room;
 
 /// No script, no request to anywhere; the one style is in the page.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
 
 pub async fn first(State(app): State<Shared>) -> Response {
-    let sale = match app.config.lab {
-        true => app.store.read(DemoSale).await.ok().flatten(),
-        false => None,
-    };
-    let figures = match sale {
-        Some(sale) => demo::figures(&app, sale).await.ok(),
-        None => None,
-    };
-    (page_headers(), Html(page(figures.as_ref()))).into_response()
+    // With a demo key the figures are for those who have it. They come from memory: anybody may ask, as often as they like.
+    let shown = app.config.lab && app.config.demo_api_key.is_none();
+    let sale = if shown { app.store.read(DemoSale).await.ok().flatten() } else { None };
+    let room = sale.and_then(|sale| app.rooms.get(sale));
+    (page_headers(), Html(page(room.map(|room| figures(&app, &room)).as_deref()))).into_response()
+}
+
+/// What the page says of the demo sale.
+fn figures(app: &App, room: &Room) -> String {
+    let stock = &room.stock;
+    let sold = i64::from(stock.seats()) - stock.free() - stock.held();
+    let rows = [
+        ("Phase", room.phase(app.clock.wall()).name().replace('_', " ")),
+        ("People waiting", room.waiting().to_string()),
+        ("Called so far", room.through().to_string()),
+        ("Seats sold", sold.to_string()),
+        ("Seats held", stock.held().to_string()),
+        ("Seats free", stock.free().to_string()),
+    ];
+    let rows: String =
+        rows.iter().map(|(label, value)| format!("<tr><th scope=\"row\">{label}</th><td>{value}</td></tr>")).collect();
+    format!("<table><caption>Demo sale <code>{}</code></caption>{rows}</table>", room.id)
 }
 
 pub fn page_headers() -> [(HeaderName, &'static str); 3] {
@@ -32,27 +45,7 @@ pub fn page_headers() -> [(HeaderName, &'static str); 3] {
     ]
 }
 
-fn page(figures: Option<&serde_json::Value>) -> String {
-    let sale = figures.map_or_else(
-        || "<p>No demo sale is running here.</p>".to_owned(),
-        |figures| {
-            let rows = [
-                ("Phase", "phase"),
-                ("People waiting", "queue_depth"),
-                ("Called so far", "admitted_count"),
-                ("Inside now", "inside"),
-                ("Tickets sold", "tickets_sold"),
-                ("Seats free", "available_seats"),
-            ];
-            let cell = |(label, key): (&str, &str)| {
-                let value =
-                    figures[key].as_str().map_or_else(|| figures[key].to_string(), |text| text.replace('_', " "));
-                format!("<tr><th scope=\"row\">{label}</th><td>{value}</td></tr>")
-            };
-            let rows: String = rows.into_iter().map(cell).collect();
-            let id = figures["sale_id"].as_str().unwrap_or_default();
-            format!("<table><caption>Demo sale <code>{id}</code></caption>{rows}</table>")
-        },
-    );
-    include_str!("first.html").replace("{{sale}}", &sale).replace("{{version}}", env!("CARGO_PKG_VERSION"))
+fn page(figures: Option<&str>) -> String {
+    let sale = figures.unwrap_or("<p>No demo sale is shown here.</p>");
+    include_str!("first.html").replace("{{sale}}", sale).replace("{{version}}", env!("CARGO_PKG_VERSION"))
 }

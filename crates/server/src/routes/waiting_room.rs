@@ -96,13 +96,15 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
 
 /// The account's place, unless it is over: then joining makes a new one.
 fn live_place(room: &Room, account: AccountId) -> Option<Place> {
-    let place = room.place(account)?;
-    let over = matches!(room.visit_of(account, place), Some(Visit::Ended { .. }));
+    let (place, visit) = room.look(account)?;
+    let over = matches!(visit, Some(Visit::Ended { .. }));
     (!over).then_some(place)
 }
 
 fn join_answer(app: &App, room: &Room, account: AccountId, place: Place) -> JoinAnswer {
-    let state = room.state(place, room.visit_of(account, place).as_ref());
+    // What was joined a moment ago may have been called already; what is not this place's does not count.
+    let visit = room.look(account).filter(|(known, _)| *known == place).and_then(|(_, visit)| visit);
+    let state = room.state(place, visit.as_ref());
     let wall = app.clock.wall();
     let phase = room.phase(wall);
     let ahead = room.ahead(place.position);
@@ -131,8 +133,7 @@ pub async fn status(
 ) -> Result<Json<Status>, Problem> {
     app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
     let room = app.room(&id)?;
-    let place = room.place(account).ok_or(Refusal::NotInQueue)?;
-    let visit = room.visit_of(account, place);
+    let (place, visit) = room.look(account).ok_or(Refusal::NotInQueue)?;
     let state = room.state(place, visit.as_ref());
     let looks_only = method == Method::HEAD || is_prefetch(&headers);
     if state == Standing::Called && !looks_only && room.sale().may_shop(app.clock.wall()).is_ok() {
@@ -157,7 +158,7 @@ async fn poll_called(app: &Shared, room: &Room, account: AccountId, place: Place
     let command = PollCalled { sale: room.id, account, claim: ClaimId(app.ids.next()) };
     let store = app.store.clone();
     let polled = app.detached(async move { Ok(store.run(command).await?) }).await?;
-    match (polled, room.visit(account)) {
+    match (polled, room.look(account).and_then(|(_, visit)| visit)) {
         (Polled::Inside(claim), Some(Visit::Inside(inside))) if inside.claim.id == claim.id => {
             Ok(status_answer(app, room, account, place.position, Standing::Inside, Some(&inside)))
         }

@@ -31,13 +31,26 @@ pub struct Place {
 #[derive(Clone, Debug)]
 pub enum Visit {
     Inside(Arc<Inside>),
-    Returning,
+    Returning {
+        position: i64,
+    },
     /// Called a second time.
-    Recalled,
+    Recalled {
+        position: i64,
+    },
     Ended {
         position: i64,
         ended_as: EndedAs,
     },
+}
+
+impl Visit {
+    fn position(&self) -> i64 {
+        match self {
+            Self::Inside(inside) => inside.claim.position,
+            Self::Returning { position } | Self::Recalled { position } | Self::Ended { position, .. } => *position,
+        }
+    }
 }
 
 /// A live claim, with the token that was signed for it last.
@@ -105,8 +118,8 @@ impl Room {
 
     /// People waiting now.
     pub fn waiting(&self) -> i64 {
-        let through = self.through();
         let gone = self.gone.read().unwrap_or_else(PoisonError::into_inner);
+        let through = self.through();
         let gone_ahead = gone.len() - gone.partition_point(|position| *position <= through);
         (self.joined() - through - gone_ahead as i64).max(0)
     }
@@ -115,32 +128,31 @@ impl Room {
         self.places.pin().get(&account).copied()
     }
 
-    pub fn visit(&self, account: AccountId) -> Option<Visit> {
+    fn visit(&self, account: AccountId) -> Option<Visit> {
         self.visits.pin().get(&account).cloned()
     }
 
-    /// What happened to this place; what happened to an earlier one of the same account does not count.
-    pub fn visit_of(&self, account: AccountId, place: Place) -> Option<Visit> {
-        self.visit(account).filter(|visit| match visit {
-            Visit::Ended { position, .. } => *position == place.position,
-            Visit::Inside(inside) => inside.claim.position == place.position,
-            Visit::Returning | Visit::Recalled => true,
-        })
+    /// The account's place and what happened to it. The visit is read first, and counts only if it is about this place:
+    /// a new place is written before the end of the one before is forgotten.
+    pub fn look(&self, account: AccountId) -> Option<(Place, Option<Visit>)> {
+        let visit = self.visit(account);
+        let place = self.place(account)?;
+        Some((place, visit.filter(|visit| visit.position() == place.position)))
     }
 
     pub fn state(&self, place: Place, visit: Option<&Visit>) -> State {
         match visit {
             Some(Visit::Ended { ended_as, .. }) => ended_as.state(),
             Some(Visit::Inside(_)) => State::Inside,
-            Some(Visit::Returning) => State::Returning,
-            Some(Visit::Recalled) => State::Called,
+            Some(Visit::Returning { .. }) => State::Returning,
+            Some(Visit::Recalled { .. }) => State::Called,
             None if place.position > self.through() => State::Waiting,
             None => State::Called,
         }
     }
 
-    /// Whether the claim that an admission names is the one that lives. From memory, for reading only: what writes asks
-    /// the transaction.
+    /// Whether the claim that an admission names is the one that lives. From memory: it spares a look into the store,
+    /// and what takes seats asks the transaction again.
     pub fn still_admits(&self, admission: &Admission) -> Result<(), Refusal> {
         match self.visit(admission.account) {
             Some(Visit::Inside(inside)) if inside.claim.id == admission.claim => Ok(()),
@@ -151,11 +163,12 @@ impl Room {
 
     /// People who will be called before this position.
     pub fn ahead(&self, position: i64) -> i64 {
+        // Read under the lock: `refresh` drops whoever has gone behind the watermark that it sees.
+        let gone = self.gone.read().unwrap_or_else(PoisonError::into_inner);
         let through = self.through();
         if position <= through {
             return 0;
         }
-        let gone = self.gone.read().unwrap_or_else(PoisonError::into_inner);
         let from = gone.partition_point(|gone| *gone <= through);
         let to = gone.partition_point(|gone| *gone < position);
         (position - 1 - through - (to - from) as i64).max(0)
@@ -194,12 +207,18 @@ impl Room {
                 self.called_lately.fetch_add(people, Ordering::Relaxed);
                 self.through.fetch_max(through, Ordering::AcqRel);
             }
-            Change::Recalled { account, .. } => drop(self.visits.pin().insert(account, Visit::Recalled)),
-            Change::Returned { account, .. } => drop(self.visits.pin().insert(account, Visit::Returning)),
+            Change::Recalled { account, .. } => self.note(account, |position| Visit::Recalled { position }),
+            Change::Returned { account, .. } => self.note(account, |position| Visit::Returning { position }),
             Change::Claimed { account, claim, .. } => self.let_in(account, claim),
             Change::Ended { account, position, ended_as, .. } => self.end(account, position, ended_as),
             Change::Seats { ref seats, to, .. } => self.stock.set(seats, to),
             Change::Sale { .. } => {}
+        }
+    }
+
+    fn note(&self, account: AccountId, visit: impl Fn(i64) -> Visit) {
+        if let Some(place) = self.place(account) {
+            self.visits.pin().insert(account, visit(place.position));
         }
     }
 
@@ -242,10 +261,10 @@ impl Room {
         match stored.ended_as {
             Some(ended_as) => self.end(stored.account, place.position, ended_as),
             None if stored.entry.is_returning() => {
-                self.visits.pin().insert(stored.account, Visit::Returning);
+                self.note(stored.account, |position| Visit::Returning { position });
             }
             None if stored.entry.recalled_at.is_some() => {
-                self.visits.pin().insert(stored.account, Visit::Recalled);
+                self.note(stored.account, |position| Visit::Recalled { position });
             }
             None => {}
         }
@@ -319,13 +338,15 @@ mod tests {
     #[test]
     fn joining_again_after_leaving_is_a_new_place() {
         let room = room();
+        let state = || {
+            let (place, visit) = room.look(fan(1)).unwrap();
+            (place.position, room.state(place, visit.as_ref()))
+        };
         join(&room, 1);
         leave(&room, 1);
-        let place = room.place(fan(1)).unwrap();
-        assert_eq!(room.state(place, room.visit(fan(1)).as_ref()), State::Left);
+        assert_eq!(state(), (1, State::Left));
         room.apply(&Change::Joined { sale: room.id, account: fan(1), position: 2, joined_at: Timestamp(5) });
-        let place = room.place(fan(1)).unwrap();
-        assert_eq!((place.position, room.state(place, room.visit(fan(1)).as_ref())), (2, State::Waiting));
+        assert_eq!(state(), (2, State::Waiting));
     }
 
     #[test]
@@ -333,9 +354,10 @@ mod tests {
         let room = room();
         join(&room, 1);
         leave(&room, 1);
-        let (earlier, later) = (room.place(fan(1)).unwrap(), Place { position: 2, joined_at: Timestamp(5) });
-        assert!(room.visit_of(fan(1), earlier).is_some());
-        assert!(room.visit_of(fan(1), later).is_none());
+        // As a reader sees it between the two steps of a new join.
+        room.places.pin().insert(fan(1), Place { position: 2, joined_at: Timestamp(5) });
+        let (place, visit) = room.look(fan(1)).unwrap();
+        assert_eq!((place.position, room.state(place, visit.as_ref())), (2, State::Waiting));
     }
 
     #[test]

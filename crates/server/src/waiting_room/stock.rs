@@ -17,6 +17,8 @@ pub struct Stock {
     statuses: Box<[AtomicU8]>,
     free: AtomicI64,
     held: AtomicI64,
+    /// Counted on its own: a seat on its way between free and held must not look like an empty shop.
+    sold: AtomicI64,
     version: AtomicU64,
     /// Version and seat, in order.
     changes: Mutex<VecDeque<(u64, u32)>>,
@@ -28,6 +30,7 @@ impl Stock {
             statuses: (0..seats).map(|_| AtomicU8::new(AVAILABLE)).collect(),
             free: AtomicI64::new(seats.into()),
             held: AtomicI64::new(0),
+            sold: AtomicI64::new(0),
             version: AtomicU64::new(1),
             changes: Mutex::default(),
         }
@@ -54,7 +57,7 @@ impl Stock {
         match status {
             AVAILABLE => self.free.fetch_add(by, Ordering::Relaxed),
             HELD => self.held.fetch_add(by, Ordering::Relaxed),
-            _ => 0,
+            _ => self.sold.fetch_add(by, Ordering::Relaxed),
         };
     }
 
@@ -84,7 +87,7 @@ impl Stock {
 
     /// No seat is free and none is held.
     pub fn is_sold_out(&self) -> bool {
-        self.free() == 0 && self.held() == 0
+        self.sold.load(Ordering::Relaxed) == i64::from(self.seats())
     }
 
     pub fn version(&self) -> u64 {

@@ -23,10 +23,11 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
         if verdict == Verdict::Unknown {
             continue;
         }
-        // A refusal is a settlement too; an error is tried again at the next tick.
-        if let Err(problem) = settle(app, &charge, verdict == Verdict::Captured).await {
-            tracing::info!(code = problem.code, order = %charge.order, "a lost payment was settled");
-        }
+        // A refusal is a settlement too; what is still unknown is tried again at the next tick.
+        let code = settle(app, &charge, verdict == Verdict::Captured)
+            .await
+            .map_or_else(|problem| problem.code, |_| "confirmed");
+        tracing::info!(code, order = %charge.order, "the provider was asked about a lost payment");
     }
     Ok(())
 }

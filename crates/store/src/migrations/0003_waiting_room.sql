@@ -59,4 +59,5 @@ create table claims (
 create unique index claims_one_live on claims (sale, account) where ended_at is null;
 create index claims_account on claims (sale, account, claimed_at);
 create index claims_position on claims (sale, position, claimed_at);
+create index claims_sale on claims (sale, claimed_at, id);
 create index claims_deadline on claims (deadline) where ended_at is null;

@@ -14,7 +14,7 @@ create table holds (
 );
 create unique index holds_one_live on holds (sale, account) where state = 'live';
 create index holds_expiry on holds (expires_at) where state = 'live';
-create index holds_sale on holds (sale, placed_at);
+create index holds_sale on holds (sale, placed_at, id);
 
 -- `live` stays 1 when sold; it becomes 0 only by release, expiry or cancel.
 create table hold_seats (
@@ -43,7 +43,7 @@ create table orders (
     settled_at bigint
 );
 create unique index orders_one_per_hold on orders (hold) where state in ('paying', 'confirmed');
-create index orders_sale on orders (sale, created_at);
+create index orders_sale on orders (sale, created_at, id);
 create index orders_account on orders (account, created_at);
 create index orders_unsettled on orders (created_at) where state in ('paying', 'refund_due');
 
@@ -55,7 +55,7 @@ create table payments (
     state text not null,
     at bigint not null
 );
-create index payments_sale on payments (sale, state);
+create index payments_sale on payments (sale, at, order_id);
 
 create table tickets (
     id blob not null primary key,
@@ -69,6 +69,7 @@ create table tickets (
     cancelled_at bigint
 );
 create unique index tickets_one_per_seat on tickets (sale, seat) where cancelled_at is null;
+create index tickets_sale on tickets (sale, issued_at, id);
 create index tickets_account on tickets (sale, account);
 create index tickets_order on tickets (order_id);
 

@@ -1,4 +1,4 @@
-//! Three bounded queues in front of the writer. A full lane refuses at once.
+//! Four bounded queues in front of the writer. A full lane refuses at once.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,8 @@ const OPERATOR: usize = 64;
 const PURCHASES: usize = 1_024;
 /// Each is a whole batch of one sale: as many as there can be sales with open doors at once.
 const JOINS: usize = 256;
+/// As many as there are purchases: a launch registers hundreds of people at once.
+const ACCOUNTS: usize = 1_024;
 /// Commands in one commit: enough to share its cost, few enough that the first does not wait for the last.
 const BATCH: usize = 256;
 
@@ -26,6 +28,7 @@ struct Queues {
     operator: VecDeque<Box<dyn Job>>,
     purchases: VecDeque<Box<dyn Job>>,
     joins: VecDeque<Box<dyn Job>>,
+    accounts: VecDeque<Box<dyn Job>>,
     open: bool,
 }
 
@@ -43,6 +46,7 @@ impl Lanes {
             operator: VecDeque::with_capacity(OPERATOR),
             purchases: VecDeque::with_capacity(PURCHASES),
             joins: VecDeque::with_capacity(JOINS),
+            accounts: VecDeque::with_capacity(ACCOUNTS),
             open: true,
         };
         Self { queues: Mutex::new(queues), bell: Condvar::new() }
@@ -57,6 +61,7 @@ impl Lanes {
             Lane::Operator => (&mut queues.operator, OPERATOR),
             Lane::Purchases => (&mut queues.purchases, PURCHASES),
             Lane::Joins => (&mut queues.joins, JOINS),
+            Lane::Accounts => (&mut queues.accounts, ACCOUNTS),
         };
         if queue.len() >= most {
             return Err(Failure::Overloaded);
@@ -77,8 +82,8 @@ impl Lanes {
             return if queues.open { Taken::Idle } else { Taken::Closed };
         }
         let mut batch = Vec::new();
-        let Queues { operator, purchases, joins, .. } = &mut *queues;
-        for queue in [operator, purchases, joins] {
+        let Queues { operator, purchases, joins, accounts, .. } = &mut *queues;
+        for queue in [operator, purchases, joins, accounts] {
             let most = queue.len().min(BATCH - batch.len());
             batch.extend(queue.drain(..most));
         }
@@ -95,8 +100,8 @@ impl Lanes {
     pub(super) fn abandon(&self) -> Vec<Box<dyn Job>> {
         let mut queues = self.lock();
         queues.open = false;
-        let Queues { operator, purchases, joins, .. } = &mut *queues;
-        operator.drain(..).chain(purchases.drain(..)).chain(joins.drain(..)).collect()
+        let Queues { operator, purchases, joins, accounts, .. } = &mut *queues;
+        [operator, purchases, joins, accounts].into_iter().flat_map(|queue| queue.drain(..)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
@@ -106,6 +111,6 @@ impl Lanes {
 
 impl Queues {
     fn is_empty(&self) -> bool {
-        self.operator.is_empty() && self.purchases.is_empty() && self.joins.is_empty()
+        [&self.operator, &self.purchases, &self.joins, &self.accounts].into_iter().all(VecDeque::is_empty)
     }
 }

@@ -8,7 +8,8 @@ mod time;
 mod transaction;
 mod writer;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -104,10 +105,12 @@ impl Drop for Inner {
 fn lock_file(path: &Path) -> Result<File, OpenError> {
     let fail = |source| OpenError::Path { path: path.display().to_string(), source };
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(fail)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
     }
-    let name = path.with_extension("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name).map_err(fail)?;
+    // Signing keys and password hashes are in there. SQLite gives its log the mode of the database.
+    let private = |path: &Path| OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+    let file = private(&path.with_extension("lock")).map_err(fail)?;
+    drop(private(path).map_err(fail)?);
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.display().to_string() }),

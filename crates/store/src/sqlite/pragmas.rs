@@ -12,8 +12,6 @@ use crate::error::{DbError, OpenError};
 const STATEMENTS: usize = 256;
 /// The writer is alone; readers wait at most this long for a checkpoint's short lock.
 const BUSY: Duration = Duration::from_secs(5);
-/// 64 MiB of log between checkpoints: fewer, longer checkpoints cost a busy writer less than many short ones.
-const CHECKPOINT_PAGES: i64 = 16_000;
 /// Older versions can lose a WAL reset that races a checkpoint.
 const OLDEST: i32 = 3_051_003;
 
@@ -25,7 +23,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, DbError> {
     connection.pragma_update(None, "journal_mode", "wal").map_err(db_error)?;
     connection.pragma_update(None, "synchronous", "full").map_err(db_error)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(db_error)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(db_error)?;
+    // The writer writes the log back between batches: inside a commit everybody would wait, and its errors get lost.
+    connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(db_error)?;
     // 64 MiB: the upper levels of the large indexes stay in memory.
     connection.pragma_update(None, "cache_size", -65_536).map_err(db_error)?;
     connection.pragma_update(None, "temp_store", "memory").map_err(db_error)?;

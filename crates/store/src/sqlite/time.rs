@@ -79,9 +79,10 @@ impl DecidingClock {
         state.saved.map_or(0, |(_, skipped_ms)| skipped_ms) != reading.skipped_ms
     }
 
-    /// Stores the time inside the open transaction, when there is news.
-    pub(super) fn save(&self, connection: &Connection, reading: Reading) -> Result<(), DbError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Stores the time inside the open transaction, when there is news; tells whether there was. After the commit,
+    /// [`Self::saved`].
+    pub(super) fn save(&self, connection: &Connection, reading: Reading) -> Result<bool, DbError> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let stale = state.saved.is_none_or(|(at, skipped_ms)| {
             skipped_ms != reading.skipped_ms || reading.now.since_ms(at) >= SAVE_EVERY_MS
         });
@@ -93,9 +94,14 @@ impl DecidingClock {
                 )
                 .and_then(|mut statement| statement.execute((reading.now.millis(), reading.skipped_ms)))
                 .map_err(db_error)?;
-            state.saved = Some((reading.now, reading.skipped_ms));
         }
-        Ok(())
+        Ok(stale)
+    }
+
+    /// The commit of this reading has come back.
+    pub(super) fn saved(&self, reading: Reading) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.saved = Some((reading.now, reading.skipped_ms));
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use domain::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
@@ -19,8 +20,11 @@ use crate::change::{Change, Observer};
 use crate::error::{DbError, Failure, Outcome, Stop};
 use crate::tx::Verb;
 
-/// After this long without work the log is written back, so that a restart has little to read.
+/// After this long without a change the log is written back, so that a restart has little to read.
 const IDLE: Duration = Duration::from_secs(1);
+/// And after so many changed rows, some 64 MiB of log: fewer, longer checkpoints cost a busy writer less than many short
+/// ones, and they run between batches, when everybody has been answered.
+const ROWS_PER_CHECKPOINT: u64 = 16_000;
 
 pub(super) struct Writer {
     connection: Connection,
@@ -29,6 +33,16 @@ pub(super) struct Writer {
     observer: Arc<dyn Observer>,
     broken: watch::Sender<bool>,
     changes: Vec<Change>,
+    /// What is only in the log.
+    unwritten: Unwritten,
+}
+
+#[derive(Default)]
+struct Unwritten {
+    /// Rows changed, as the connection counts them, at the last checkpoint and at the last change.
+    checkpointed: u64,
+    changed: u64,
+    changed_at: Timestamp,
 }
 
 /// A command with the caller who waits for it.
@@ -109,21 +123,15 @@ impl Writer {
         observer: Arc<dyn Observer>,
         broken: watch::Sender<bool>,
     ) -> Self {
-        Self { connection, lanes, clock, observer, broken, changes: Vec::new() }
+        Self { connection, lanes, clock, observer, broken, changes: Vec::new(), unwritten: Unwritten::default() }
     }
 
     pub(super) fn run(mut self) {
-        let mut written = false;
         loop {
             match self.lanes.take(IDLE) {
                 Taken::Closed => break,
-                Taken::Idle if !written => {}
-                Taken::Idle => {
-                    self.checkpoint();
-                    written = false;
-                }
+                Taken::Idle => {}
                 Taken::Batch(mut jobs) => {
-                    written = true;
                     let end = self.batch(&mut jobs);
                     if end == End::Committed {
                         self.observer.committed(&self.changes);
@@ -136,8 +144,13 @@ impl Writer {
                     }
                 }
             }
+            if self.is_checkpoint_due() && self.checkpoint().is_err() {
+                return self.fail();
+            }
         }
-        self.checkpoint();
+        if self.checkpoint().is_err() {
+            self.fail();
+        }
     }
 
     /// One transaction for everybody in the batch.
@@ -168,10 +181,16 @@ impl Writer {
         // A batch that wrote nothing has no sync to pay for, and no reason to make one, unless the clock was set: a
         // restart that had not heard of it would expire what lives.
         let reading = self.clock.read();
-        if self.connection.total_changes() != before || self.clock.was_set(reading) {
-            self.clock.save(&self.connection, reading)?;
+        let saved = if self.connection.total_changes() != before || self.clock.was_set(reading) {
+            self.clock.save(&self.connection, reading)?
+        } else {
+            false
+        };
+        self.execute("commit")?;
+        if saved {
+            self.clock.saved(reading);
         }
-        self.execute("commit")
+        Ok(())
     }
 
     /// One command in its savepoint. `Err`: the whole batch is lost.
@@ -210,10 +229,31 @@ impl Writer {
         self.connection.is_autocommit()
     }
 
-    fn checkpoint(&mut self) {
-        let done = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
-        if let Err(error) = done {
-            tracing::warn!(%error, "a checkpoint failed; the next one will try again");
+    fn is_checkpoint_due(&mut self) -> bool {
+        let (changed, now) = (self.connection.total_changes(), self.clock.read().now);
+        let unwritten = &mut self.unwritten;
+        if changed != unwritten.changed {
+            (unwritten.changed, unwritten.changed_at) = (changed, now);
+        }
+        let rows = changed - unwritten.checkpointed;
+        let idle = now.since_ms(unwritten.changed_at) >= i64::try_from(IDLE.as_millis()).unwrap_or(i64::MAX);
+        rows >= ROWS_PER_CHECKPOINT || (rows > 0 && idle)
+    }
+
+    /// Writes the log back as far as no reader needs it. `Err`: the storage failed.
+    fn checkpoint(&mut self) -> Result<(), DbError> {
+        self.unwritten.checkpointed = self.connection.total_changes();
+        let done = self.connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())).map_err(db_error);
+        match done {
+            Err(error @ DbError::Io(_)) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a checkpoint failed: stopping");
+                Err(error)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a checkpoint failed; the next one will try again");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 

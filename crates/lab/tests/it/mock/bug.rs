@@ -20,6 +20,14 @@ pub(crate) enum Bug {
     GhostEntry,
     /// Who came last is let in first.
     LastInFirstOut,
+    /// A place is ended and given anew at the end of the line, and nobody asked for it.
+    PlaceMovedToTheEnd,
+    /// Whoever has a place and joins again is refused for want of room.
+    RejoinRefused,
+    /// A join is refused and kept all the same.
+    RefusedJoinKept,
+    /// A hold is refused and kept all the same.
+    RefusedHoldKept,
     /// People are called twice as fast as the rate allows, honestly logged.
     DoubleRateDrip,
     /// The same, with a log that denies it.
@@ -34,6 +42,10 @@ pub(crate) enum Bug {
     SharedHold,
     /// A hold is given to anybody with a session.
     AdmissionNotChecked,
+    /// A used admission is good for another hold.
+    ReplayedAdmissionAccepted,
+    /// An admission is good beyond its deadline.
+    ExpiredAdmissionAccepted,
     /// The cap lets one seat too many through.
     CapOffByOne,
     /// The same checkout key makes another answer.
@@ -46,6 +58,16 @@ pub(crate) enum Bug {
     TransferAllowed,
     /// The waiting room's counts do not add up.
     Miscounted,
+    /// No cap, and every attempt over it is refused for another reason: no promise is seen broken, and none kept.
+    CapNeverSaid,
+    /// A checkout that is repeated is never answered.
+    RepeatNeverAnswered,
+    /// A transfer is refused for another reason.
+    TransferNeverSaid,
+    /// The server never says its counts.
+    NoStats,
+    /// Near the end the server falls silent, for good.
+    SilentAtTheEnd,
     /// Not a bug of promises but a server that says no to everybody.
     RefusesEverything,
 }
@@ -54,14 +76,21 @@ impl Bug {
     pub(crate) fn meant(self) -> &'static [&'static str] {
         match self {
             Bug::None | Bug::RefusesEverything => &[],
+            Bug::CapNeverSaid
+            | Bug::RepeatNeverAnswered
+            | Bug::TransferNeverSaid
+            | Bug::NoStats
+            | Bug::SilentAtTheEnd => &[],
             Bug::DuplicatePosition => &["Q2"],
             Bug::SwappedOrder => &["Q1"],
             // A re-join that shows another position breaks both promises at once.
             Bug::PositionResetOnRejoin => &["Q3", "Q6"],
-            Bug::StatusShowsOtherPosition => &["Q3"],
-            Bug::RejoinMakesSecondPlace => &["Q6"],
+            Bug::StatusShowsOtherPosition | Bug::PlaceMovedToTheEnd => &["Q3"],
+            Bug::RejoinMakesSecondPlace | Bug::RejoinRefused => &["Q6"],
             Bug::LostAcknowledgedJoin => &["Q4"],
-            Bug::GhostEntry => &["Q5"],
+            Bug::GhostEntry | Bug::RefusedHoldKept => &["Q5"],
+            // The place is older than the join that may have made it: whoever joined in between was overtaken.
+            Bug::RefusedJoinKept => &["Q1", "Q5"],
             Bug::LastInFirstOut => &["Q7"],
             Bug::DoubleRateDrip | Bug::DoubleRateDripHidden => &["Q8"],
             Bug::PeopleAheadRise => &["Q9"],
@@ -69,7 +98,7 @@ impl Bug {
             Bug::OversellByOne => &["S1", "S3"],
             Bug::LostSale => &["S2"],
             Bug::SharedHold => &["S3"],
-            Bug::AdmissionNotChecked => &["S4"],
+            Bug::AdmissionNotChecked | Bug::ReplayedAdmissionAccepted | Bug::ExpiredAdmissionAccepted => &["S4"],
             Bug::CapOffByOne => &["S5"],
             Bug::ForgottenKey => &["S6"],
             Bug::MoneyMismatch => &["S7"],

@@ -71,6 +71,12 @@ impl World {
         let user = credential.split(' ').nth(1).unwrap_or_default().trim_start_matches("admit-").to_owned();
         let now = now_ms();
         match (request.method(), path) {
+            (&Method::GET, ["v1", "admin", "sales", _, "stats"]) if bug == Bug::NoStats => refused((500, "internal")),
+            (&Method::GET, ["v1", "admin", "sales", _, "stats" | "export"])
+                if bug == Bug::SilentAtTheEnd && sale.sold_out() =>
+            {
+                refused((503, "overloaded"))
+            }
             (&Method::GET, ["v1", "admin", "sales", _, "stats"]) => ok(&rows::stats(sale)),
             (&Method::GET, ["v1", "admin", "sales", _, "export"]) => (200, rows::export(sale)),
             (&Method::GET, ["v1", "sales", _]) => {
@@ -85,7 +91,10 @@ impl World {
             },
             (&Method::GET, ["v1", "sales", _, "waiting-room", "status"]) => status(sale, &user, now, poll_ms),
             (&Method::POST, ["v1", "tickets", "transfer"]) if bug == Bug::TransferAllowed => ok(&json!({})),
-            (&Method::POST, ["v1", "tickets", "transfer"]) => refused((403, "transfer_blocked")),
+            (&Method::POST, ["v1", "tickets", "transfer"]) if bug == Bug::TransferNeverSaid => {
+                refused((422, "invalid_field"))
+            }
+            (&Method::POST, ["v1", "tickets", "transfer"]) => transfer(sale, &user, body),
             (_, ["v1", "sales", _, "seats" | "checkout" | "holds", ..])
                 if !(admitted || path[3] == "holds" && bug == Bug::AdmissionNotChecked) =>
             {
@@ -152,6 +161,9 @@ fn hold(sale: &mut Sale, user: &str, admitted: bool, body: &Value, now: i64) -> 
 fn checkout(sale: &mut Sale, user: &str, body: &Value, now: i64) -> Answer {
     let key = (user.to_owned(), format!("checkout {}", body["idempotency_key"]));
     if let Some(answer) = sale.answers.get(&key) {
+        if sale.bug == Bug::RepeatNeverAnswered {
+            return refused((503, "overloaded"));
+        }
         let forgets = sale.bug == Bug::ForgottenKey;
         return (200, if forgets { answer.replace("order-", "another-order-") } else { answer.clone() });
     }
@@ -168,6 +180,13 @@ fn checkout(sale: &mut Sale, user: &str, body: &Value, now: i64) -> Answer {
         }
         Err(no) => refused(no),
     }
+}
+
+/// Of one's own ticket; of anything else there is nothing to transfer.
+fn transfer(sale: &Sale, user: &str, body: &Value) -> Answer {
+    let mine = sale.orders.iter().filter(|order| order.user == user).flat_map(|order| &order.tickets);
+    let found = body["to"].is_string() && mine.into_iter().any(|ticket| body["ticket_id"] == *ticket.id);
+    refused(if found { (403, "transfer_blocked") } else { (404, "ticket_not_found") })
 }
 
 fn ok(body: &Value) -> Answer {

@@ -9,12 +9,12 @@ use super::time::text;
 pub(crate) fn stats(sale: &Sale) -> Value {
     let count = |which: fn(&super::sale::Entry) -> bool| sale.entries.iter().filter(|entry| which(entry)).count();
     let seats = |status: Seat| sale.seats.iter().filter(|seat| **seat == status).count();
-    let waiting = count(|entry| entry.called_at.is_none());
+    let waiting = count(|entry| entry.called_at.is_none() && entry.ended_at.is_none());
     json!({
         "sale_id": sale.id, "total_seats": sale.seats.len(), "tickets_sold": seats(Seat::Sold),
         "joined": sale.entries.len(),
         "waiting": waiting + usize::from(sale.bug == Bug::Miscounted),
-        "called": count(|entry| entry.called_at.is_some() && entry.claimed_at.is_none()),
+        "called": count(|entry| entry.called_at.is_some() && entry.claimed_at.is_none() && entry.ended_at.is_none()),
         "returning": 0,
         "inside": count(|entry| entry.claimed_at.is_some() && entry.ended_at.is_none()),
         "bought": count(|entry| entry.ended_at.is_some()),
@@ -72,10 +72,11 @@ fn calls(sale: &Sale) -> Vec<Value> {
 
 fn claims(sale: &Sale) -> Vec<Value> {
     let claimed = sale.entries.iter().filter_map(|entry| entry.claimed_at.map(|at| (entry, at)));
+    let shopping_ms = if sale.bug == Bug::ExpiredAdmissionAccepted { 0 } else { 600_000 };
     let row = |(entry, at): (&super::sale::Entry, i64)| {
         json!({
             "type": "claim", "claim_id": format!("claim-{}", entry.user), "user_id": entry.user,
-            "position": entry.position, "claimed_at": text(at), "deadline": text(at + 600_000),
+            "position": entry.position, "claimed_at": text(at), "deadline": text(at + shopping_ms),
             "ended_at": entry.ended_at.map(text), "ended_as": entry.ended_at.map(|_| "bought"),
         })
     };

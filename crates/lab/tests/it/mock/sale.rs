@@ -130,6 +130,9 @@ impl Sale {
         }
         if let Some(place) = self.place_of.get(user).copied() {
             let position = self.entries[place].position;
+            if self.bug == Bug::RejoinRefused {
+                return Err((503, "room_full"));
+            }
             if self.bug == Bug::RejoinMakesSecondPlace {
                 self.add(user, self.last_position + 1, now);
             }
@@ -147,6 +150,9 @@ impl Sale {
         }
         self.place_of.insert(user.into(), self.entries.len());
         self.add(user, position, now);
+        if self.bug == Bug::RefusedJoinKept && self.joins == 20 {
+            return Err((503, "room_full"));
+        }
         if self.bug == Bug::GhostEntry && self.joins == 20 {
             self.add("somebody-else", self.last_position + 1, now);
         }
@@ -233,7 +239,14 @@ impl Sale {
 
     /// The entry of a poll, claimed if it has been called.
     pub(crate) fn poll(&mut self, user: &str, now: i64) -> Result<&Entry, No> {
-        let place = *self.place_of.get(user).ok_or((404, "not_in_queue"))?;
+        let mut place = *self.place_of.get(user).ok_or((404, "not_in_queue"))?;
+        let waits = self.entries[place].called_at.is_none() && self.entries[place].position == 30;
+        if self.bug == Bug::PlaceMovedToTheEnd && waits && self.entries[place].polls > 1 {
+            self.entries[place].ended_at = Some(now);
+            place = self.entries.len();
+            self.add(user, self.last_position + 1, now);
+            self.place_of.insert(user.into(), place);
+        }
         let entry = &mut self.entries[place];
         entry.polls += 1;
         if entry.called_at.is_none() && entry.position <= self.through && self.bug != Bug::LastInFirstOut {

@@ -9,7 +9,7 @@ impl Sale {
         if !admitted && self.bug != Bug::AdmissionNotChecked {
             return Err((403, "admission_required"));
         }
-        if self.orders.iter().any(|order| order.user == user) {
+        if self.orders.iter().any(|order| order.user == user) && self.bug != Bug::ReplayedAdmissionAccepted {
             return Err((403, "admission_used"));
         }
         if self.live_hold(user).is_some() {
@@ -17,7 +17,7 @@ impl Sale {
         }
         let cap = self.max_tickets + usize::from(self.bug == Bug::CapOffByOne);
         if quantity > cap {
-            return Err((403, "cap_exceeded"));
+            return Err(if self.bug == Bug::CapNeverSaid { (409, "unavailable") } else { (403, "cap_exceeded") });
         }
         let mut seats = self.free();
         if seats.len() < quantity {
@@ -33,6 +33,9 @@ impl Sale {
         let id = format!("hold-{}", self.holds.len());
         let claim = admitted.then(|| format!("claim-{user}"));
         self.holds.push(Hold { id, user: user.into(), claim, seats, placed_at: now, ended_at: None, state: "live" });
+        if self.bug == Bug::RefusedHoldKept && self.holds.len() == 20 {
+            return Err((409, "unavailable"));
+        }
         Ok(self.holds.len() - 1)
     }
 
