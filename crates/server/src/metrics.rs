@@ -46,7 +46,7 @@ impl Metrics {
         self.request_nanos.fetch_add(nanos, Ordering::Relaxed);
         self.last_latency_us.store(nanos / 1000, Ordering::Relaxed);
         self.total.fetch_add(1, Ordering::Relaxed);
-        if status.is_server_error() {
+        if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
             self.errors.fetch_add(1, Ordering::Relaxed);
         }
         if matches!(status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS) {

@@ -181,6 +181,7 @@ impl Verb for BuildSeats {
 /// Makes an existing sale the one that the demo pages and the lab look at.
 pub struct AdoptDemoSale {
     pub sale: SaleId,
+    pub act: Act,
 }
 
 impl Verb for AdoptDemoSale {
@@ -189,6 +190,7 @@ impl Verb for AdoptDemoSale {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<()> {
         load_sale(tx, self.sale).await?;
+        audit::append(tx, &self.act).await?;
         tx.execute(
             "insert into settings (name, value) values (?1, ?2) on conflict (name) do update set value = ?2",
             &[DEMO_SALE.into(), self.sale.to_string().into()],

@@ -39,6 +39,9 @@ pub(crate) fn load_config(args: &ServeArgs) -> anyhow::Result<Config> {
 }
 
 async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
+    for setting in config.without_effect() {
+        tracing::warn!(setting, "this setting has no effect in this version");
+    }
     // Bound first: a busy address must be named before the data is touched.
     let listener = Listener::bind(&config.http_addrs)?;
     let app = App::start(config, outside()).await?;

@@ -1,5 +1,7 @@
 //! The lab's side of the server: the demo sale and what a dashboard shows of it.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Query, Request, State};
 use domain::money::Currency;
@@ -79,7 +81,8 @@ pub async fn config(State(app): State<Shared>) -> Result<Json<DemoConfig>, Probl
     responses((status = 200, description = "{sale_id, message}"), (status = 422)))]
 pub async fn reset(State(app): State<Shared>, _: Demo, request: Request) -> Result<Json<Value>, Problem> {
     let asked: Reset = body::json_or_default(request, FAN_BYTES_MAX).await?;
-    let sale = new_demo_sale(&app, &asked).await?;
+    let task = Arc::clone(&app);
+    let sale = app.detached(async move { new_demo_sale(&task, &asked).await }).await?;
     Ok(Json(json!({ "sale_id": sale, "message": "A new demo sale is open." })))
 }
 
@@ -89,7 +92,7 @@ pub async fn reset(State(app): State<Shared>, _: Demo, request: Request) -> Resu
 pub async fn adopt(State(app): State<Shared>, _: Demo, request: Request) -> Result<Json<Value>, Problem> {
     let asked: Adopt = body::json(request, FAN_BYTES_MAX).await?.value;
     let sale: SaleId = asked.sale_id.parse().map_err(|_| Refusal::SaleNotFound)?;
-    app.store.run(AdoptDemoSale { sale }).await?;
+    app.store.run(AdoptDemoSale { sale, act: act(&app, "adopt_demo_sale", &sale) }).await?;
     Ok(Json(json!({ "sale_id": sale, "message": "This is the demo sale now." })))
 }
 
@@ -135,19 +138,17 @@ pub async fn new_demo_sale(app: &Shared, asked: &Reset) -> Result<SaleId, Proble
     let event =
         Event { id: EventId(app.ids.next()), name, venue: "Rehearsal hall".to_owned(), starts_at: terms.ends_at };
     let event_id = event.id;
-    let act = Act {
-        id: app.ids.next(),
-        actor: "demo".to_owned(),
-        act: "create_event",
-        subject: event_id.to_string(),
-        details: "{}".to_owned(),
-    };
-    app.store.run(CreateEvent { event, key: None, act }).await?;
+    let created = act(app, "create_event", &event_id);
+    app.store.run(CreateEvent { event, key: None, act: created }).await?;
     let answer = make_sale(app, event_id, terms, seating, None).await?;
     let answer: Value = serde_json::from_slice(&answer).map_err(|_| Problem::internal())?;
     let sale: SaleId = answer["sale_id"].as_str().and_then(|id| id.parse().ok()).ok_or_else(Problem::internal)?;
-    app.store.run(AdoptDemoSale { sale }).await?;
+    app.store.run(AdoptDemoSale { sale, act: act(app, "adopt_demo_sale", &sale) }).await?;
     Ok(sale)
+}
+
+fn act(app: &App, act: &'static str, subject: &impl std::fmt::Display) -> Act {
+    Act { id: app.ids.next(), actor: "demo".to_owned(), act, subject: subject.to_string(), details: "{}".to_owned() }
 }
 
 /// The live figures of a sale: the demo sale unless another is named.

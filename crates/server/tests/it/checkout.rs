@@ -222,3 +222,19 @@ async fn odd_names_and_payment_tokens_name_their_field() {
     app.pay(&sale, &shopper, attendees(json!("Ann"))).await.wrong("attendees");
     app.pay(&sale, &shopper, attendees(json!([1]))).await.wrong("attendees[0]");
 }
+
+#[tokio::test]
+async fn a_payment_that_cannot_be_written_is_not_called_refused() {
+    let app = TestApp::start().await;
+    let sale = app.sale().await;
+    let shopper = app.admitted(&sale).await;
+    let hold = app.held(&sale, &shopper, &["GA-1-1"]).await;
+    let pay = json!({ "hold_id": hold, "idempotency_key": "k", "payment": { "token": "sim_timeout" } });
+    app.pay(&sale, &shopper, pay).await.refused(503, "outcome_unknown");
+    let unsettled = store::settlement::Unsettled { older_than_ms: 0 };
+    let paying = app.shared().store.read(unsettled).await.expect("orders").remove(0);
+
+    app.shared().store.close().await;
+    let answer = server::routes::checkout::settle(app.shared(), &paying.charge, true).await;
+    assert_eq!(answer.expect_err("the store is closed").code, "outcome_unknown");
+}

@@ -2,6 +2,7 @@
 
 use http::{Method, StatusCode};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::app::{Fan, TestApp};
 
@@ -150,4 +151,15 @@ async fn wrong_passwords_are_limited_and_right_ones_are_not() {
     login("wrong password").await.refused(429, "rate_limited");
     app.advance(6_001);
     login("swordfish!").await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn guesses_sent_at_once_are_limited_like_guesses_in_a_row() {
+    let app = TestApp::start().await;
+    register(&app, "fan@example.com").await;
+    let body = json!({ "email": "fan@example.com", "password": "wrong password" });
+    let guesses: JoinSet<_> = (0..30).map(|_| app.post("/v1/auth/login").json(&body).send()).collect();
+    let answers = guesses.join_all().await;
+    let judged = answers.iter().filter(|answer| answer.status == StatusCode::UNAUTHORIZED).count();
+    assert_eq!(judged, 10, "the rest is refused before the password is looked at");
 }

@@ -131,14 +131,14 @@ pub(crate) async fn a_hall_of_one_seat_and_one_of_a_whole_command_are_built(w: &
 pub(crate) async fn an_unknown_sale_is_not_found(w: &mut World) {
     let sale: SaleId = w.id();
     assert_eq!(w.ask(BuildSeats { sale }).await, Err(Refusal::SaleNotFound));
-    assert_eq!(w.ask(AdoptDemoSale { sale }).await, Err(Refusal::SaleNotFound));
+    assert_eq!(w.ask(AdoptDemoSale { sale, act: w.act() }).await, Err(Refusal::SaleNotFound));
     assert_eq!(w.read(Sales { only: Some(sale) }).await.len(), 0);
 }
 
 pub(crate) async fn the_demo_sale_is_the_last_one_adopted(w: &mut World) {
     assert_eq!(w.read(DemoSale).await, None);
     for sale in [w.sale().await, w.sale().await] {
-        w.ask(AdoptDemoSale { sale }).await.expect("adopted");
+        w.ask(AdoptDemoSale { sale, act: w.act() }).await.expect("adopted");
         assert_eq!(w.read(DemoSale).await, Some(sale));
     }
 }
