@@ -59,7 +59,7 @@ impl Verb for RegisterMany {
         .await?;
         let found = tx
             .query(
-                "select a.email, a.id from json_each(?1) wanted join accounts a on a.email = wanted.value ->> 1",
+                "select a.email, a.id from json_each(?1) wanted cross join accounts a where a.email = wanted.value ->> 1",
                 &[rows],
             )
             .await?;

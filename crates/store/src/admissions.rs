@@ -116,7 +116,7 @@ impl Tick {
         let rows = tx
             .query(
                 "select position, account from entries
-                 where sale = ?1 and returned_at is not null and ended_at is null
+                 where sale = ?1 and returned_at >= 0 and ended_at is null
                    and (recalled_at is null or recalled_at < returned_at)
                  order by position limit ?2",
                 &[self.sale.into(), most.min(MOST_RECALLED).into()],

@@ -15,7 +15,7 @@ pub(crate) async fn crowd<T: Tx>(tx: &mut T, sale: &Sale, drip: Drip) -> Outcome
         .first(
             "select
                (select last_position from queue_heads where sale = ?1),
-               (select count(*) from entries where sale = ?1 and returned_at is not null and ended_at is null
+               (select count(*) from entries where sale = ?1 and returned_at >= 0 and ended_at is null
                   and (recalled_at is null or recalled_at < returned_at)),
                (select count(*) from claims where sale = ?1 and ended_at is null)",
             &[sale.id.into()],
@@ -53,7 +53,7 @@ async fn called_in_window<T: Tx>(tx: &mut T, sale: &Sale, through: i64) -> Outco
     let since = tx.now().plus_sec(-sale.terms.claim_window_sec);
     let row = tx
         .first(
-            "select coalesce(max(through), 0) from admission_log where sale = ?1 and at <= ?2",
+            "select through from admission_log where sale = ?1 and at <= ?2 order by at desc, seq desc limit 1",
             &[sale.id.into(), since.into()],
         )
         .await?;
@@ -65,7 +65,7 @@ async fn called_in_window<T: Tx>(tx: &mut T, sale: &Sale, through: i64) -> Outco
                (select count(*) from entries e where sale = ?1 and position > ?2 and position <= ?3
                   and ended_at is not null
                   and not exists (select 1 from claims c where c.sale = ?1 and c.position = e.position)),
-               (select count(*) from entries e where sale = ?1 and returned_at is not null and ended_at is null
+               (select count(*) from entries e where sale = ?1 and returned_at >= 0 and ended_at is null
                   and recalled_at > ?4 and recalled_at >= returned_at
                   and not exists (select 1 from claims c where c.sale = ?1 and c.position = e.position))",
             &[sale.id.into(), before.into(), through.into(), since.into()],

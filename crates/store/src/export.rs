@@ -124,9 +124,9 @@ const SECTIONS: [Section; 8] = [
         },
     },
     Section {
-        by_id: true,
-        sql: "select claimed_at, id, account, position, claimed_at, deadline, ended_at, ended_as from claims
-              where sale = ?1 and (claimed_at, id) > (?2, ?4) order by claimed_at, id limit ?3",
+        by_id: false,
+        sql: "select position, id, account, position, claimed_at, deadline, ended_at, ended_as from claims
+              where sale = ?1 and position > ?2 order by position limit ?3",
         line: |row, _| {
             json!({
                 "type": "claim", "claim_id": row.id::<uuid::Uuid>(1), "user_id": row.id::<uuid::Uuid>(2),

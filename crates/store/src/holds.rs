@@ -80,9 +80,9 @@ impl PlaceHold {
     async fn free_lapsed<T: Tx>(&self, tx: &mut T) -> Outcome<bool> {
         let standing = tx
             .lock(
-                "select distinct h.id, h.state, h.expires_at from holds h
-                 where h.id in (select hs.hold from json_each(?2) wanted join hold_seats hs
-                     on hs.sale = ?1 and hs.seat = cast(wanted.value ->> 0 as bigint) and hs.live = 1)
+                "select h.id, h.state, h.expires_at from holds h
+                 where h.id in (select hs.hold from json_each(?2) wanted cross join hold_seats hs
+                     where hs.sale = ?1 and hs.seat = cast(wanted.value ->> 0 as bigint) and hs.live = 1)
                    or (h.sale = ?1 and h.account = ?3 and h.state = 'live' and h.expires_at <= ?4)
                  order by h.id",
                 &[self.sale.into(), self.wanted(), self.account.into(), tx.now().into()],
@@ -102,8 +102,8 @@ impl PlaceHold {
     async fn seats<T: Tx>(&self, tx: &mut T) -> Outcome<Vec<Row>> {
         Ok(tx
             .query(
-                "select s.num, s.label, s.price from json_each(?2) wanted
-                 join seats s on s.sale = ?1 and s.num = cast(wanted.value ->> 0 as bigint) order by s.num",
+                "select s.num, s.label, s.price from json_each(?2) wanted cross join seats s
+                 where s.sale = ?1 and s.num = cast(wanted.value ->> 0 as bigint) order by s.num",
                 &[self.sale.into(), self.wanted()],
             )
             .await?)

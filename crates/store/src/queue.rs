@@ -75,8 +75,8 @@ impl JoinBatch {
     async fn known<T: Tx>(&self, tx: &mut T) -> Outcome<HashMap<AccountId, (i64, Timestamp)>> {
         let rows = tx
             .query(
-                "select e.account, e.position, e.joined_at from json_each(?2) asked
-                 join entries e on e.sale = ?1 and e.account = unhex(asked.value ->> 0) and e.ended_at is null",
+                "select e.account, e.position, e.joined_at from json_each(?2) asked cross join entries e
+                 where e.sale = ?1 and e.account = unhex(asked.value ->> 0) and e.ended_at is null",
                 &[self.sale.into(), bulk(self.accounts.iter().map(|account| [hex(account.0)]))],
             )
             .await?;

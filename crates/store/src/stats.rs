@@ -43,7 +43,8 @@ pub struct SaleStats(pub SaleId);
 const STATS: &str = "
     with d as (select through from drips where sale = ?1),
          q as (select last_position from queue_heads where sale = ?1),
-         since as (select coalesce(max(through), 0) as through from admission_log where sale = ?1 and at <= ?2),
+         since as (select coalesce((select through from admission_log where sale = ?1 and at <= ?2
+             order by at desc, seq desc limit 1), 0) as through),
          ended as (select ended_as, position, case when position > d.through then 1 else 0 end as ahead
                    from entries, d where sale = ?1 and ended_at is not null)
     select
@@ -54,13 +55,13 @@ const STATS: &str = "
         (select count(*) from ended where ended_as = 'expired'),
         (select count(*) from ended where ended_as = 'left'),
         (select count(*) from claims where sale = ?1 and ended_at is null),
-        (select count(*) from entries e where sale = ?1 and returned_at is not null and ended_at is null
+        (select count(*) from entries e where sale = ?1 and returned_at >= 0 and ended_at is null
             and (recalled_at is null or recalled_at < returned_at)
             and not exists (select 1 from claims c where c.sale = ?1 and c.account = e.account and c.ended_at is null)),
         (select count(*) from claims where sale = ?1 and position > since.through and position <= d.through),
         (select count(*) from ended e where position > since.through and ahead = 0
             and not exists (select 1 from claims c where c.sale = ?1 and c.position = e.position)),
-        (select count(*) from entries e where sale = ?1 and returned_at is not null and ended_at is null
+        (select count(*) from entries e where sale = ?1 and returned_at >= 0 and ended_at is null
             and recalled_at > ?2 and recalled_at >= returned_at
             and not exists (select 1 from claims c where c.sale = ?1 and c.position = e.position)),
         since.through,

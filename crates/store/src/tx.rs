@@ -1,7 +1,8 @@
 //! The small surface on which verbs are written: query, execute, lock, emit, and the time.
 //!
 //! SQL is written with `?1`..`?n`. Bulk input is one JSON parameter: an array of arrays, unpacked as
-//! `json_each(?n)` with `value ->> 0` for its first column and so on, bytes as hexadecimal text.
+//! `json_each(?n)` with `value ->> 0` for its first column and so on, bytes as hexadecimal text. What is looked up by it
+//! is joined with `cross join`, which keeps the order: the few rows first, the large table by its index.
 
 use std::future::Future;
 

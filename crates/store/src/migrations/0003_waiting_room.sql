@@ -28,7 +28,7 @@ create table entries (
 ) without rowid;
 create unique index entries_one_live_place on entries (sale, account) where ended_at is null;
 create index entries_ended on entries (sale, position, ended_as) where ended_at is not null;
-create index entries_returned on entries (sale, position) where returned_at is not null and ended_at is null;
+create index entries_returned on entries (sale, returned_at) where returned_at is not null and ended_at is null;
 
 -- What each tick did.
 create table admission_log (
@@ -43,7 +43,7 @@ create table admission_log (
     primary key (sale, seq)
 ) without rowid;
 create index admission_log_through on admission_log (sale, through, at);
-create index admission_log_at on admission_log (sale, at);
+create index admission_log_at on admission_log (sale, at, seq);
 
 -- A called fan's right to shop. The newest row of an account is also its mutex.
 create table claims (
@@ -56,8 +56,8 @@ create table claims (
     ended_at bigint,
     ended_as text
 );
-create unique index claims_one_live on claims (sale, account) where ended_at is null;
 create index claims_account on claims (sale, account, claimed_at);
 create index claims_position on claims (sale, position, claimed_at);
-create index claims_sale on claims (sale, claimed_at, id);
 create index claims_deadline on claims (deadline) where ended_at is null;
+-- Last, because SQLite takes the newest of equally good indexes, and the living are counted at every tick.
+create unique index claims_one_live on claims (sale, account) where ended_at is null;

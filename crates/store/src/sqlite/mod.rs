@@ -2,6 +2,8 @@
 
 mod lanes;
 mod migrate;
+#[cfg(test)]
+mod plans;
 mod pragmas;
 mod readers;
 mod time;

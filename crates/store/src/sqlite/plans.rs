@@ -1,0 +1,66 @@
+//! Statements that run at every tick, join or hold must find their rows by an index, however many there are.
+//!
+//! They are written out again here, so that a change of one is a change of what is promised.
+
+use rusqlite::Connection;
+
+use super::migrate::migrate;
+
+/// How SQLite goes about a statement, one step a line.
+fn plan(sql: &str) -> String {
+    let mut connection = Connection::open_in_memory().expect("memory");
+    migrate(&mut connection).expect("migrations");
+    let mut statement = connection.prepare(&format!("explain query plan {sql}")).expect("a statement");
+    let steps = statement.raw_query().mapped(|row| row.get::<_, String>(3));
+    steps.collect::<Result<Vec<_>, _>>().expect("a plan").join("\n")
+}
+
+#[test]
+fn who_has_a_place_is_found_by_account() {
+    let plan = plan(
+        "select e.account, e.position, e.joined_at from json_each(?2) asked cross join entries e
+         where e.sale = ?1 and e.account = unhex(asked.value ->> 0) and e.ended_at is null",
+    );
+    assert!(plan.contains("entries_one_live_place (sale=? AND account=?)"), "{plan}");
+}
+
+#[test]
+fn the_holds_on_a_seat_are_found_by_seat() {
+    let plan = plan(
+        "select h.id, h.state, h.expires_at from holds h
+         where h.id in (select hs.hold from json_each(?2) wanted cross join hold_seats hs
+             where hs.sale = ?1 and hs.seat = cast(wanted.value ->> 0 as bigint) and hs.live = 1)
+           or (h.sale = ?1 and h.account = ?3 and h.state = 'live' and h.expires_at <= ?4)
+         order by h.id",
+    );
+    assert!(plan.contains("hold_seats_one_owner (sale=? AND seat=?)"), "{plan}");
+    assert!(plan.contains("holds_one_live (sale=? AND account=?)"), "{plan}");
+}
+
+#[test]
+fn those_who_came_back_are_counted_without_the_rest_of_the_line() {
+    let plan = plan(
+        "select count(*) from entries where sale = ?1 and returned_at >= 0 and ended_at is null
+         and (recalled_at is null or recalled_at < returned_at)",
+    );
+    assert!(plan.contains("entries_returned (sale=? AND returned_at>?)"), "{plan}");
+}
+
+#[test]
+fn those_inside_are_counted_without_those_who_were() {
+    for sql in [
+        "select count(*) from claims where sale = ?1 and ended_at is null",
+        "select count(*) from claims c where c.sale = ?1 and c.ended_at is null and exists
+         (select 1 from holds h where h.sale = ?1 and h.account = c.account and h.state = 'live')",
+    ] {
+        let plan = plan(sql);
+        assert!(plan.contains("claims_one_live (sale=?)"), "{plan}");
+    }
+}
+
+#[test]
+fn the_call_before_the_window_is_found_by_time() {
+    let plan =
+        plan("select through from admission_log where sale = ?1 and at <= ?2 order by at desc, seq desc limit 1");
+    assert!(plan.contains("admission_log_at (sale=? AND at<?)") && !plan.contains("B-TREE"), "{plan}");
+}
