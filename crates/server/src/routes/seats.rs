@@ -1,8 +1,11 @@
 //! The seats of a sale, from the node's own copy.
 
+use std::sync::PoisonError;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use domain::best_available::run_of_free;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,7 @@ const LIMIT_MAX: usize = 1_000;
 pub struct Wanted {
     /// `available`: only free seats, from a row drawn by the account.
     status: Option<String>,
+    /// With `status`: at most so many, 1 to 1000.
     limit: Option<String>,
     /// The `version` of an earlier answer: only what changed after it.
     since: Option<String>,
@@ -73,23 +77,38 @@ pub async fn list(
     if let Some((seats, now)) = since(&app, &room, &wanted) {
         return Ok(axum::Json(answer(&room, seats, version_tag(&app, now), false)).into_response());
     }
-    whole(&room, &headers, version)
+    whole(&app, &room, &headers)
 }
 
 /// The whole hall, with an ETag.
-fn whole(room: &Room, headers: &HeaderMap, version: String) -> Result<Response, Problem> {
-    let etag = format!("\"{version}\"");
+fn whole(app: &App, room: &Room, headers: &HeaderMap) -> Result<Response, Problem> {
+    let version = room.stock.version();
+    let etag = format!("\"{}\"", version_tag(app, version));
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let seats = (0..room.stock.seats()).collect();
-        axum::Json(answer(room, seats, version, true)).into_response()
+        ([(header::CONTENT_TYPE, "application/json")], hall(app, room, version)?).into_response()
     };
     let etag = HeaderValue::from_str(&etag).map_err(|_| Problem::internal())?;
     response.headers_mut().insert(header::ETAG, etag);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     Ok(response)
+}
+
+/// The body for this version, made once. A seat that changes meanwhile is in it already, and in the next one again.
+fn hall(app: &App, room: &Room, version: u64) -> Result<Bytes, Problem> {
+    let mut kept = room.hall.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((of, body)) = &*kept
+        && *of == version
+    {
+        return Ok(body.clone());
+    }
+    let seats = (0..room.stock.seats()).collect();
+    let body = serde_json::to_vec(&answer(room, seats, version_tag(app, version), true));
+    let body = Bytes::from(body.map_err(|_| Problem::internal())?);
+    *kept = Some((version, body.clone()));
+    Ok(body)
 }
 
 fn limit(wanted: &Wanted) -> Result<usize, Problem> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use domain::admission::Claim;
 use domain::sale::{Phase, Sale};
 use domain::seat_map::{SeatMap, Seating};
@@ -65,6 +66,8 @@ pub struct Room {
     pub map: SeatMap,
     pub stock: Stock,
     pub joins: Arc<Joins>,
+    /// The whole hall as last sent, with its version: it is large, and many ask for the same one.
+    pub hall: Mutex<Option<(u64, Bytes)>>,
     sale: ArcSwap<Sale>,
     through: AtomicI64,
     last_position: AtomicI64,
@@ -84,6 +87,7 @@ impl Room {
             stock: Stock::new(map.total_seats()),
             map,
             joins: Arc::default(),
+            hall: Mutex::default(),
             sale: ArcSwap::from_pointee(sale),
             through: AtomicI64::new(0),
             last_position: AtomicI64::new(0),
