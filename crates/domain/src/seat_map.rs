@@ -195,11 +195,10 @@ impl SeatMap {
 
     /// The seat with exactly this public id.
     pub fn find(&self, label: &str) -> Option<u32> {
-        let mut parts = label.split('-');
-        let (name, row, num) = (parts.next()?, ordinal(parts.next()?)?, ordinal(parts.next()?)?);
+        let (name, row, num) = parts(label)?;
         let block = self.blocks_named(Some(name)).first()?;
         let seat = (row - 1).checked_mul(block.seats_per_row)?.checked_add(block.seats.start)?.checked_add(num - 1)?;
-        let exists = parts.next().is_none() && num <= block.seats_per_row && block.seats.contains(&seat);
+        let exists = num <= block.seats_per_row && block.seats.contains(&seat);
         exists.then_some(seat)
     }
 
@@ -237,6 +236,13 @@ impl SeatMap {
     fn block_of(&self, n: u32) -> &Block {
         &self.blocks[self.blocks.partition_point(|block| block.seats.end <= n)]
     }
+}
+
+/// Section, row and number of a public id, whether or not such a seat exists. A section has no hyphen.
+pub fn parts(label: &str) -> Option<(&str, u32, u32)> {
+    let mut parts = label.split('-');
+    let seat = (parts.next()?, ordinal(parts.next()?)?, ordinal(parts.next()?)?);
+    parts.next().is_none().then_some(seat)
 }
 
 /// A number from 1 in its only spelling: no sign, no space, no leading zero.

@@ -1,6 +1,7 @@
 //! One sale, whole, as lines of JSON from one snapshot: what an independent checker reads.
 
 use domain::sale::{Phase, Sale};
+use domain::seat_map::parts;
 use domain::{Refusal, SaleId, Timestamp};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc::Sender;
@@ -228,11 +229,10 @@ fn entry_json(row: &Row, through: i64) -> Json {
 
 fn seat_line(row: &Row, _: Clock) -> Json {
     let label = row.text(1);
-    let mut parts = label.split('-');
+    let seat = parts(label);
     json!({
-        "type": "seat", "seat_id": label, "section": parts.next(),
-        "row": parts.next().and_then(|row| row.parse::<u32>().ok()),
-        "num": parts.next().and_then(|num| num.parse::<u32>().ok()),
+        "type": "seat", "seat_id": label, "section": seat.map(|(section, ..)| section),
+        "row": seat.map(|(_, row, _)| row), "num": seat.map(|(.., num)| num),
         "price": row.int(2), "status": row.text_or_null(3).unwrap_or("available"),
     })
 }

@@ -3,7 +3,7 @@
 use domain::admission::Claim;
 use domain::sale::Sale;
 use domain::seat_map::Seating;
-use domain::waiting_room::{EndedAs, Entry};
+use domain::waiting_room::Entry;
 use domain::{AccountId, SaleId, Timestamp};
 
 use crate::change::SeatStatus;
@@ -43,7 +43,6 @@ pub struct Place {
     pub account: AccountId,
     pub joined_at: Timestamp,
     pub entry: Entry,
-    pub ended_as: Option<EndedAs>,
 }
 
 impl Query for Line {
@@ -59,10 +58,7 @@ impl Query for Line {
             .await?;
         Ok(rows
             .iter()
-            .map(|row| {
-                let entry = rows::entry(row, false);
-                Place { account: row.id(4), joined_at: row.time(5), entry, ended_as: entry.ended_as }
-            })
+            .map(|row| Place { account: row.id(4), joined_at: row.time(5), entry: rows::entry(row, false) })
             .collect())
     }
 }

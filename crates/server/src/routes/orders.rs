@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use domain::seat_map::parts;
 use domain::{Refusal, Timestamp};
 use serde::Serialize;
 use store::orders::OwnOrder;
@@ -47,13 +48,12 @@ pub async fn one(
     let order = id.parse().map_err(|_| Refusal::OrderNotFound)?;
     let order = app.store.read(OwnOrder { account, order }).await?.ok_or(Refusal::OrderNotFound)?;
     let tickets = order.tickets.into_iter().map(|ticket| {
-        // A label is section-row-number, and a section has no hyphen.
-        let mut parts = ticket.label.split('-');
+        let seat = parts(&ticket.label);
         TicketFacts {
             ticket_id: ticket.id.to_string(),
-            section: parts.next().unwrap_or_default().to_owned(),
-            row: parts.next().and_then(|row| row.parse().ok()),
-            num: parts.next().and_then(|num| num.parse().ok()),
+            section: seat.map_or_else(String::new, |(section, ..)| section.to_owned()),
+            row: seat.map(|(_, row, _)| row),
+            num: seat.map(|(.., num)| num),
             seat_id: ticket.label.clone(),
             price: ticket.price.0,
             attendee: ticket.attendee,

@@ -262,7 +262,7 @@ impl Room {
         let place = Place { position: stored.entry.position, joined_at: stored.joined_at };
         self.places.pin().insert(stored.account, place);
         self.visits.pin().remove(&stored.account);
-        match stored.ended_as {
+        match stored.entry.ended_as {
             Some(ended_as) => self.end(stored.account, place.position, ended_as),
             None if stored.entry.is_returning() => {
                 self.note(stored.account, |position| Visit::Returning { position });

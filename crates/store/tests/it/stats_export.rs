@@ -183,7 +183,7 @@ pub(crate) async fn a_node_that_starts_loads_what_is_there(w: &mut World) {
     let (places, shop, s) = (w.read(Line { sale, after: 0 }).await, w.shop(sale).await, w.stats(sale).await);
     assert_eq!(places.len() as i64, s.joined);
     assert!(places.iter().map(|place| place.entry.position).eq(1..=s.joined));
-    let ended = places.iter().filter(|place| place.ended_as.is_some()).count() as i64;
+    let ended = places.iter().filter(|place| place.entry.ended_as.is_some()).count() as i64;
     assert_eq!(ended, s.bought + s.expired + s.left);
     assert_eq!((shop.through, shop.last_position), (s.through, s.last_position));
     assert_eq!(shop.claims.len() as i64, s.inside);
