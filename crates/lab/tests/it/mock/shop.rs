@@ -30,9 +30,12 @@ impl Sale {
                 self.seats[*seat] = Seat::Held;
             }
         }
+        // Rows have milliseconds: a hold in the very one of the order would not be seen to come after it.
+        let used_at = self.orders.iter().filter(|order| order.user == user).map(|order| order.at).max();
+        let placed_at = used_at.map_or(now, |used_at| now.max(used_at + 1));
         let id = format!("hold-{}", self.holds.len());
         let claim = admitted.then(|| format!("claim-{user}"));
-        self.holds.push(Hold { id, user: user.into(), claim, seats, placed_at: now, ended_at: None, state: "live" });
+        self.holds.push(Hold { id, user: user.into(), claim, seats, placed_at, ended_at: None, state: "live" });
         if self.bug == Bug::RefusedHoldKept && self.holds.len() == 20 {
             return Err((409, "unavailable"));
         }
