@@ -47,6 +47,14 @@ fn write_problem(app: &App, route: Option<&MatchedPath>, response: Response) -> 
     if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
         tracing::error!(request_id, route = route.map(MatchedPath::as_str), code = problem.code, "a request failed");
     }
+    let (fresh, body) = problem_json(&problem, &request_id).into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.extend(fresh.headers);
+    Response::from_parts(parts, body)
+}
+
+/// A problem with its body, its type and when to come again.
+pub fn problem_json(problem: &Problem, request_id: &str) -> Response {
     let mut body = json!({
         "type": format!("https://traffic.example/problems/{}", problem.code),
         "title": problem.status.canonical_reason().unwrap_or("Error"),
@@ -59,10 +67,12 @@ fn write_problem(app: &App, route: Option<&MatchedPath>, response: Response) -> 
     if let Some(field) = &problem.field {
         body["field"] = json!(field);
     }
-    parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = problem.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(sec) = problem.retry_after_sec {
-        parts.headers.insert(header::RETRY_AFTER, HeaderValue::from(sec.max(1)));
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(sec.max(1)));
     }
-    Response::from_parts(parts, Body::from(body.to_string()))
+    response
 }

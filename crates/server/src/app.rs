@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use domain::{Clock, Refusal, SaleId, Timestamp};
 use store::payment::{Provider, Simulated};
 use store::{Failure, Store, load};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::admission::Admissions;
@@ -24,6 +26,12 @@ use crate::waiting_room::{Room, Rooms};
 const KEPT_AFTER_END_SEC: i64 = 30 * 86_400;
 /// How far back the pace of a line is read at a start.
 const PACE_SEC: i64 = 60;
+
+/// How long a request waits for its write: longer than a slow payment takes (10 s); the write goes on without it.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// And for the operator's work of many commands: halls, thousands of accounts.
+pub const OPERATOR_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where ids come from.
 pub trait Ids: Send + Sync + 'static {
@@ -63,6 +71,8 @@ pub struct Outside {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub cores: usize,
+    /// The listener's: it may serve before the node has started.
+    pub connections: Arc<ConnectionCounts>,
 }
 
 /// Why a node does not start.
@@ -79,7 +89,7 @@ pub enum StartError {
 impl App {
     /// Opens the store, migrates it, loads the read model, takes the lease.
     pub async fn start(config: Config, outside: Outside) -> Result<Shared, StartError> {
-        let Outside { clock, ids, cores } = outside;
+        let Outside { clock, ids, cores, connections } = outside;
         let rooms = Arc::new(Rooms::default());
         let store = Store::open(store::Options {
             url: config.database_url.to_string(),
@@ -100,9 +110,9 @@ impl App {
             cookie: SessionCookie { secure: !config.is_development() },
             limits: Limits::default(),
             passwords: Passwords::start(cores)?,
-            payments: Arc::new(Simulated { latency: std::time::Duration::ZERO }),
+            payments: Arc::new(Simulated { latency: Duration::ZERO }),
             metrics: Metrics::default(),
-            connections: Arc::default(),
+            connections,
             started_at: clock.wall(),
             config,
             store,
@@ -122,12 +132,23 @@ impl App {
         sale.and_then(|sale| self.rooms.get(sale)).ok_or_else(|| Refusal::SaleNotFound.into())
     }
 
-    /// Runs a write in a task of its own: a client that hangs up does not cancel half of it.
+    /// Runs a write in a task of its own: a client that hangs up does not cancel half of it, and one that waits is told
+    /// in time.
     pub async fn detached<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {
-        tokio::spawn(work).await.unwrap_or_else(|panic| {
+        self.detached_for(PATIENCE, work).await
+    }
+
+    /// As [`App::detached`], for work that may take longer.
+    pub async fn detached_for<T: Send + 'static>(
+        self: &Arc<Self>,
+        patience: Duration,
+        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let Ok(done) = timeout(patience, tokio::spawn(work)).await else { return Err(Problem::outcome_unknown()) };
+        done.unwrap_or_else(|panic| {
             tracing::error!(%panic, "a write's task died");
             Err(Problem::outcome_unknown())
         })

@@ -110,10 +110,10 @@ impl Listener {
         self.sockets.iter().map(TcpListener::local_addr).collect()
     }
 
-    /// Serves until `shutdown` turns true (or its sender is gone), then drains. Returns when no connection is left.
+    /// Serves new connections with what `router` holds, until `shutdown` turns true (or its sender is gone), then drains. Returns when no connection is left.
     pub async fn serve(
         self,
-        router: Router,
+        router: watch::Receiver<Router>,
         limits: ConnectionLimits,
         counts: Arc<ConnectionCounts>,
         mut shutdown: watch::Receiver<bool>,

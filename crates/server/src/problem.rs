@@ -86,6 +86,10 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", "This node is shutting down.").retry(RETRY_AFTER_SEC)
     }
 
+    pub fn starting() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "starting", "This node is reading its data.").retry(1)
+    }
+
     /// Details of a bug stay in the log.
     pub fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something is broken here. It has been logged.")

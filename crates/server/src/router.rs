@@ -1,7 +1,12 @@
 //! Every route on one screen.
 
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::routing::get;
+use http::{HeaderValue, header};
+use serde_json::json;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::Type;
@@ -12,6 +17,7 @@ use utoipa_axum::routes;
 
 use crate::answer;
 use crate::app::Shared;
+use crate::problem::Problem;
 use crate::routes::{admin, auth, checkout, demo, docs, health, holds, orders, pages, sales, seats, waiting_room};
 
 #[derive(OpenApi)]
@@ -65,6 +71,20 @@ pub fn router(app: Shared) -> Router {
         .route("/openapi.json", get(async move || axum::Json(api)))
         .layer(axum::middleware::from_fn_with_state(app.clone(), answer::finish))
         .with_state(app)
+}
+
+/// What is answered until the data is loaded: the process lives, and is not ready. Connections end with the answer, so
+/// that the next request finds the real router.
+pub fn starting() -> Router {
+    async fn close(request: Request, next: Next) -> Response {
+        let mut response = next.run(request).await;
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+    Router::new()
+        .route("/health/live", get(async || axum::Json(json!({ "status": "starting" }))))
+        .fallback(async || answer::problem_json(&Problem::starting(), "start"))
+        .layer(axum::middleware::from_fn(close))
 }
 
 /// The description of the HTTP interface.

@@ -49,6 +49,12 @@ pub(crate) async fn listens(base_url: &str) -> anyhow::Result<bool> {
     Ok(connect(authority.as_str()).await.is_ok())
 }
 
+/// Whether the server there has loaded its data.
+pub(crate) async fn is_ready(base_url: &str) -> bool {
+    let Ok(request) = Request::get(format!("{base_url}/health/ready")).body(Full::default()) else { return false };
+    matches!(send(request).await, Ok((StatusCode::OK, _)))
+}
+
 /// Sends JSON with the admin key and returns the JSON of a 2xx; anything else is an error with the server's words.
 pub(crate) async fn post(url: &str, admin_key: &str, body: &serde_json::Value) -> anyhow::Result<serde_json::Value> {
     let request = Request::post(url)

@@ -47,7 +47,7 @@ impl PrivateServer {
                 let log = std::fs::read_to_string(data.path().join("log")).unwrap_or_default();
                 bail!("the private server ended at once ({status}): {log}");
             }
-            if http::listens(&base_url).await? {
+            if http::is_ready(&base_url).await {
                 return Ok(Self { base_url, _process: process, _data: data });
             }
             tokio::time::sleep(LOOK_EVERY).await;

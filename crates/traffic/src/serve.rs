@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use anyhow::Context as _;
 use server::app::{App, Outside, Shared};
 use server::config::{Config, ConfigError};
-use server::listener::{ConnectionLimits, Listener};
+use server::listener::{ConnectionCounts, ConnectionLimits, Listener};
 use server::{router, routes, worker};
 use tokio::sync::watch;
 
@@ -44,35 +44,51 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
     }
     // Bound first: a busy address must be named before the data is touched.
     let listener = Listener::bind(&config.http_addrs)?;
-    let app = App::start(config, outside()).await?;
+    let addrs = listener.local_addrs()?;
+    let (stop, stopping) = watch::channel(false);
+    let (router, served) = watch::channel(router::starting());
+    let connections = Arc::default();
+    // Until the data is loaded everybody hears so at once.
+    let listening = tokio::spawn(listener.serve(served, limits, Arc::clone(&connections), stopping));
+    let mut asked_early = asked.clone();
+    let app = tokio::select! {
+        app = start(config, connections) => app?,
+        // Nothing was acknowledged yet.
+        _ = asked_early.wait_for(|asked| *asked) => return Ok(ExitCode::SUCCESS),
+    };
+    drop(router.send_replace(router::router(Arc::clone(&app))));
+    tracing::info!(?addrs, connections_max = limits.connections_max, "listening");
+    let shutdown = any(asked, app.store.broken());
+    let ticking = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone()));
+    drain(&app, shutdown).await;
+    stop.send_replace(true);
+    listening.await.context("the listener died")?;
+    ticking.await.context("the worker died")?;
+    Ok(close(&app).await)
+}
+
+async fn start(config: Config, connections: Arc<ConnectionCounts>) -> anyhow::Result<Shared> {
+    let clock = Arc::new(real::SystemClock::start());
+    let app = App::start(config, Outside { clock, ids: Arc::new(real::SystemIds), cores: real::cores(), connections })
+        .await?;
     if app.config.lab {
         let sale = routes::demo::ensure_demo_sale(&app)
             .await
             .map_err(|problem| anyhow::anyhow!("the demo sale cannot be made: {}", problem.detail))?;
         tracing::info!(%sale, "the demo sale");
     }
-    tracing::info!(addrs = ?listener.local_addrs()?, connections_max = limits.connections_max, "listening");
-    let shutdown = any(asked, app.store.broken());
-    tokio::spawn(drain(Arc::clone(&app), shutdown.clone()));
-    let ticking = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone()));
-    listener.serve(router::router(Arc::clone(&app)), limits, Arc::clone(&app.connections), shutdown).await;
-    ticking.await.context("the worker died")?;
-    Ok(stop(&app).await)
-}
-
-fn outside() -> Outside {
-    Outside { clock: Arc::new(real::SystemClock::start()), ids: Arc::new(real::SystemIds), cores: real::cores() }
+    Ok(app)
 }
 
 /// Tells balancers before the connections end.
-async fn drain(app: Shared, mut shutdown: watch::Receiver<bool>) {
+async fn drain(app: &App, mut shutdown: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is a shutdown too.
     drop(shutdown.wait_for(|asked| *asked).await);
     app.draining.store(true, Ordering::Relaxed);
 }
 
 /// What waits is still written, unless the storage has failed.
-async fn stop(app: &Shared) -> ExitCode {
+async fn close(app: &Shared) -> ExitCode {
     app.store.close().await;
     if *app.store.broken().borrow() {
         tracing::error!("the storage failed: the server has stopped and acknowledged nothing since");

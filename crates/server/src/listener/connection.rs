@@ -30,7 +30,8 @@ pub struct PeerAddr(pub SocketAddr);
 pub(super) struct Connections(Arc<Shared>);
 
 struct Shared {
-    router: Router,
+    /// What connections are served with from now on; one keeps what it began with.
+    router: watch::Receiver<Router>,
     limits: ConnectionLimits,
     counts: Arc<ConnectionCounts>,
     phase: watch::Receiver<Phase>,
@@ -40,7 +41,7 @@ struct Shared {
 
 impl Connections {
     pub(super) fn new(
-        router: Router,
+        router: watch::Receiver<Router>,
         limits: ConnectionLimits,
         counts: Arc<ConnectionCounts>,
         phase: watch::Receiver<Phase>,
@@ -65,7 +66,7 @@ async fn run(shared: Arc<Shared>, stream: TcpStream, peer: PeerAddr, _counted: C
     let limits = shared.limits;
     let activity = Arc::new(Activity::default());
     let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
-    let router = shared.router.clone();
+    let router = shared.router.borrow().clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         router.clone().call(request)

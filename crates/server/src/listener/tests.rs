@@ -47,7 +47,7 @@ fn start(limits: ConnectionLimits) -> Server {
     let addr = listener.local_addrs().unwrap()[0];
     let counts = Arc::new(ConnectionCounts::default());
     let (shutdown, asked) = watch::channel(false);
-    let task = tokio::spawn(listener.serve(router, limits, Arc::clone(&counts), asked));
+    let task = tokio::spawn(listener.serve(watch::channel(router).1, limits, Arc::clone(&counts), asked));
     Server { addr, counts, shutdown, begun, go, task }
 }
 
@@ -87,6 +87,27 @@ async fn handlers_see_the_address_of_the_peer() {
     let mut client = server.connect().await;
     let expected = format!("you are {}", client.local_addr().unwrap());
     assert!(ask(&mut client, REQUEST).await.ends_with(&expected));
+}
+
+#[tokio::test]
+async fn a_node_that_loads_its_data_says_so_until_it_serves() {
+    let listener = Listener::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+    let addr = listener.local_addrs().unwrap()[0];
+    let (router, served) = watch::channel(crate::router::starting());
+    let (_shutdown, asked) = watch::channel(false);
+    tokio::spawn(listener.serve(served, limits(), Arc::default(), asked));
+    let ask_all = async |path: &str| {
+        let mut client = TcpStream::connect(addr).await.unwrap();
+        client.write_all(format!("GET {path} HTTP/1.1\r\nHost: t\r\n\r\n").as_bytes()).await.unwrap();
+        until_closed(&mut client).await
+    };
+    let early = ask_all("/health/ready").await;
+    assert!(early.starts_with("HTTP/1.1 503") && early.contains("retry-after: 1"), "{early}");
+    assert!(early.contains("\"code\":\"starting\"") && early.contains("connection: close"), "{early}");
+    assert!(ask_all("/health/live").await.starts_with("HTTP/1.1 200"));
+    drop(router.send_replace(Router::new().route("/health/ready", get(async || "ready"))));
+    let served = ask_all("/health/ready").await;
+    assert!(served.starts_with("HTTP/1.1 200"), "{served}");
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ pub async fn live(State(app): State<Shared>) -> Json<Live> {
 
 /// Configured, migrated and loaded. Trouble with the store is `degraded` with 200: those who wait stay where they are.
 #[utoipa::path(get, path = "/health/ready", tag = "operations",
-    responses((status = 200), (status = 503, description = "draining")))]
+    responses((status = 200), (status = 503, description = "starting or draining")))]
 pub async fn ready(State(app): State<Shared>) -> Result<Json<Value>, Problem> {
     if app.draining.load(Ordering::Relaxed) {
         return Err(Problem::draining());

@@ -8,6 +8,9 @@ use domain::{AccountId, SaleId};
 use store::queue::{JoinBatch, Joined};
 use store::{Failure, MOST_ROWS_PER_COMMAND, Store};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::app::PATIENCE;
 
 /// Joins that wait for their batch: a fifth of a second of work; more is answered "overloaded" at once.
 const WAITING_MAX: usize = 20_000;
@@ -40,7 +43,10 @@ impl Joins {
         if start {
             tokio::spawn(Arc::clone(self).work(store.clone(), sale));
         }
-        answer.await.unwrap_or(Err(Failure::Unknown))
+        match timeout(PATIENCE, answer).await {
+            Ok(answer) => answer.unwrap_or(Err(Failure::Unknown)),
+            Err(_) => Err(Failure::Unknown),
+        }
     }
 
     async fn work(self: Arc<Self>, store: Store, sale: SaleId) {

@@ -134,6 +134,7 @@ impl TestApp {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             ids: Arc::clone(&self.ids) as Arc<dyn Ids>,
             cores: 2,
+            connections: Arc::default(),
         };
         let app = App::start(config, outside).await?;
         let router = server::router::router(Arc::clone(&app));

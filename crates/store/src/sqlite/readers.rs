@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::Timestamp;
 use rusqlite::Connection;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::pragmas;
 use super::time::DecidingClock;
@@ -14,9 +16,16 @@ use super::transaction::{SqliteTx, db_error};
 use crate::error::{DbError, Failure, Outcome};
 use crate::tx::Query;
 
+/// Reads that wait for a connection: what a few connections do in some seconds. More are refused at once.
+const WAITING_MAX: usize = 1_024;
+/// A read that waits longer is refused: whoever asked for it has other things to do.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    /// Places to wait in.
+    waiting: Semaphore,
     clock: Arc<DecidingClock>,
 }
 
@@ -24,7 +33,12 @@ impl Readers {
     pub(super) fn open(path: &Path, count: usize, clock: Arc<DecidingClock>) -> Result<Self, DbError> {
         let count = count.max(1);
         let connections = (0..count).map(|_| pragmas::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { idle: Arc::new(Mutex::new(connections)), permits: Arc::new(Semaphore::new(count)), clock })
+        Ok(Self {
+            idle: Arc::new(Mutex::new(connections)),
+            permits: Arc::new(Semaphore::new(count)),
+            waiting: Semaphore::new(WAITING_MAX),
+            clock,
+        })
     }
 
     pub(super) fn shown(&self, at: Timestamp) -> Timestamp {
@@ -32,7 +46,10 @@ impl Readers {
     }
 
     pub(super) async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| Failure::Stopped)?;
+        let waiting = self.waiting.try_acquire().map_err(|_| Failure::Overloaded)?;
+        let permit = timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| Failure::Overloaded)?.map_err(|_| Failure::Stopped)?;
+        drop(waiting);
         let (idle, clock, handle) = (Arc::clone(&self.idle), Arc::clone(&self.clock), Handle::current());
         let read = tokio::task::spawn_blocking(move || {
             let _permit: OwnedSemaphorePermit = permit;
