@@ -22,8 +22,8 @@ use crate::session::SessionCookie;
 use crate::waiting_room::{Room, Rooms};
 
 /// A sale that ended longer ago than this is not in the read model of a new start: nobody asks for a place in it any
-/// more. As long as idempotency keys are kept.
-const KEPT_AFTER_END_SEC: i64 = 30 * 86_400;
+/// more. Its idempotency keys are forgotten then too.
+pub const KEPT_AFTER_END_SEC: i64 = 30 * 86_400;
 /// How far back the pace of a line is read at a start.
 const PACE_SEC: i64 = 60;
 

@@ -1,6 +1,7 @@
 //! Who is asking. A handler that takes one of these cannot be reached without the check.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
@@ -10,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::admission::Admission;
 use crate::app::Shared;
+use crate::config::DEV_ADMIN_KEY;
 use crate::problem::Problem;
 use crate::session::{self, SessionCookie};
 
@@ -112,6 +114,22 @@ impl Admitted {
     }
 }
 
+/// A foreign page whose name was made to point to this machine counts as this site's own, and the key for development is
+/// known to everybody: with that key only names that cannot be turned are answered.
+fn is_rebound(headers: &HeaderMap, app: &Shared) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    app.config.admin_api_key.matches(DEV_ADMIN_KEY) && host.is_some_and(|host| !is_own_name(host))
+}
+
+/// `localhost`, a name below it, or an address.
+fn is_own_name(host: &str) -> bool {
+    let name =
+        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(n, _)| n);
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let name = name.to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost") || address.parse::<IpAddr>().is_ok()
+}
+
 /// The operator, by `X-Admin-Key`.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator;
@@ -120,6 +138,9 @@ impl FromRequestParts<Shared> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        if is_rebound(&parts.headers, app) {
+            return Err(Problem::cross_site());
+        }
         if is_operator(&parts.headers, app) { Ok(Self) } else { Err(Problem::admin_key()) }
     }
 }
@@ -140,7 +161,7 @@ impl FromRequestParts<Shared> for Demo {
         if !app.config.lab {
             return Err(Problem::no_such_page());
         }
-        if !parts.method.is_safe() && is_cross_site(&parts.headers) {
+        if is_rebound(&parts.headers, app) || (!parts.method.is_safe() && is_cross_site(&parts.headers)) {
             return Err(Problem::cross_site());
         }
         let Some(wanted) = &app.config.demo_api_key else {

@@ -1,9 +1,11 @@
 //! A key makes a write repeatable: the answer is stored with the effect, and the same key returns the same bytes.
 
-use domain::{AccountId, OrderId, Refusal, SaleId};
+use domain::{AccountId, OrderId, Refusal, SaleId, Timestamp};
+use serde_json::json;
 
+use crate::MOST_ROWS_PER_COMMAND;
 use crate::error::Outcome;
-use crate::tx::Tx;
+use crate::tx::{Lane, Query, Read, Tx, Verb, bulk, hex};
 
 /// A client's key within its scope, and what it asked under it.
 #[derive(Clone, Debug)]
@@ -68,5 +70,61 @@ impl Key {
         )
         .await?;
         Ok(())
+    }
+}
+
+/// The scope of a key whose time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlived {
+    account: AccountId,
+    sale: SaleId,
+    verb: String,
+    key: String,
+}
+
+/// Keys of sales that were over before this, and keys of no sale that are older: as many as one command forgets. Looks
+/// at every key, so it is a reading, not the writer's work.
+pub struct OutlivedKeys(pub Timestamp);
+
+impl Query for OutlivedKeys {
+    type Out = Vec<Outlived>;
+
+    async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<Outlived>> {
+        let most = i64::try_from(MOST_ROWS_PER_COMMAND).unwrap_or(i64::MAX);
+        let rows = read
+            .query(
+                "select i.account, i.sale, i.verb, i.key from idempotency i left join sales s on s.id = i.sale
+                 where coalesce(s.closed_at, s.ends_at, i.created_at) < ?1 limit ?2",
+                &[self.0.into(), most.into()],
+            )
+            .await?;
+        let outlived = |row: &crate::Row| Outlived {
+            account: row.id(0),
+            sale: row.id(1),
+            verb: row.text(2).to_owned(),
+            key: row.text(3).to_owned(),
+        };
+        Ok(rows.iter().map(outlived).collect())
+    }
+}
+
+/// After this a repeat of such a request is a new one.
+pub struct Forget(pub Vec<Outlived>);
+
+impl Verb for Forget {
+    /// How many there were.
+    type Done = u64;
+    const LANE: Lane = Lane::Operator;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<u64> {
+        let scopes = self.0.iter().map(|k| [hex(k.account.0), hex(k.sale.0), json!(k.verb), json!(k.key)]);
+        let forgotten = tx
+            .execute(
+                "delete from idempotency where (account, sale, verb, key) in
+                 (select unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3 from json_each(?1))",
+                &[bulk(scopes)],
+            )
+            .await?;
+        Ok(forgotten)
     }
 }

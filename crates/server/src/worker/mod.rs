@@ -3,6 +3,7 @@
 pub mod admit;
 pub mod build;
 pub mod expire;
+pub mod forget;
 pub mod settle;
 
 use std::sync::Arc;
@@ -19,13 +20,15 @@ pub const TICK: Duration = Duration::from_millis(200);
 const EXPIRE_EVERY: u64 = 2;
 const SETTLE_EVERY: u64 = 25;
 const BUILD_EVERY: u64 = 25;
+/// Once an hour, counted in settlements.
+const FORGET_EVERY: u64 = 720;
 const TICKS_PER_SEC: u64 = 5;
 
 /// Ticks until `shutdown` turns true.
 pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
     let mut timer = tokio::time::interval(TICK);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let settling = tokio::spawn(settle_forever(Arc::clone(&app), shutdown.clone()));
+    let apart = tokio::spawn(work_apart(Arc::clone(&app), shutdown.clone()));
     let mut requests = app.metrics.total();
     for number in 1_u64.. {
         tokio::select! {
@@ -39,7 +42,7 @@ pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
             requests = total;
         }
     }
-    settling.abort();
+    apart.abort();
 }
 
 /// One tick of everything that is due. Also the way tests move time on.
@@ -53,16 +56,19 @@ pub async fn tick(app: &App, number: u64) {
     report(app, "admit", admit::tick(app).await);
 }
 
-/// Apart from the rest: a slow provider must not stop the calls.
-async fn settle_forever(app: Shared, mut shutdown: watch::Receiver<bool>) {
+/// Apart from the calls, which must wait neither for a slow provider nor for long readings.
+async fn work_apart(app: Shared, mut shutdown: watch::Receiver<bool>) {
     let mut timer = tokio::time::interval(TICK * u32::try_from(SETTLE_EVERY).unwrap_or(1));
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    for number in 1_u64.. {
         tokio::select! {
             _ = timer.tick() => {}
             _ = shutdown.wait_for(|asked| *asked) => return,
         }
         report(&app, "settle", settle::tick(&app).await);
+        if number.is_multiple_of(FORGET_EVERY) {
+            report(&app, "forget", forget::tick(&app).await);
+        }
     }
 }
 

@@ -242,6 +242,29 @@ async fn every_admin_route_needs_the_operators_key() {
     }
 }
 
+#[tokio::test]
+async fn the_known_key_opens_nothing_under_a_foreign_name() {
+    let app = TestApp::start().await;
+    for (host, is_own) in [
+        ("localhost:8080", true),
+        ("127.0.0.1:8080", true),
+        ("[::1]:8080", true),
+        ("demo.LOCALHOST", true),
+        ("evil.example:8080", false),
+        ("localhost.evil.example", false),
+        ("127.0.0.1.evil.example:8080", false),
+        ("", false),
+    ] {
+        for path in ["/v1/admin/events", "/v1/demo/dashboard"] {
+            let answer = app.get(path).admin().header("host", host).send().await;
+            assert_eq!(answer.status != StatusCode::FORBIDDEN, is_own, "{host} {path}: {answer:?}");
+        }
+    }
+    let app = TestApp::with(&[("ADMIN_API_KEY", "a-key-of-this-installation-alone-0123456789")]).await;
+    let answer = app.get("/v1/demo/dashboard").header("host", "shop.example").send().await;
+    assert_ne!(answer.status, StatusCode::FORBIDDEN, "{answer:?}");
+}
+
 /// Not in the document's securities: the key of the demo is a setting.
 const DEMO: [(Method, &str); 3] =
     [(Method::POST, "/v1/demo/reset"), (Method::POST, "/v1/demo/adopt"), (Method::GET, "/v1/demo/dashboard")];

@@ -64,3 +64,15 @@ fn the_call_before_the_window_is_found_by_time() {
         plan("select through from admission_log where sale = ?1 and at <= ?2 order by at desc, seq desc limit 1");
     assert!(plan.contains("admission_log_at (sale=? AND at<?)") && !plan.contains("B-TREE"), "{plan}");
 }
+
+#[test]
+fn a_key_is_forgotten_without_a_look_at_the_others() {
+    let plan = plan(
+        "delete from idempotency where (account, sale, verb, key) in
+         (select unhex(value ->> 0), unhex(value ->> 1), value ->> 2, value ->> 3 from json_each(?1))",
+    );
+    assert!(
+        plan.contains("SEARCH idempotency USING PRIMARY KEY (account=? AND sale=? AND verb=? AND key=?)"),
+        "{plan}"
+    );
+}

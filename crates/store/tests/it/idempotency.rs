@@ -3,6 +3,7 @@
 use domain::Refusal;
 use store::checkout::{BeginCheckout, CHECKOUT};
 use store::holds::PlaceHold;
+use store::idempotency::{Forget, OutlivedKeys};
 
 use crate::world::{SEC, World, key};
 
@@ -48,6 +49,23 @@ pub(crate) async fn the_keys_of_two_fans_are_two_keys(w: &mut World) {
         w.ask(verb).await.expect("held");
     }
     assert_eq!(w.stats(sale).await.holds, 2);
+}
+
+pub(crate) async fn a_key_is_forgotten_long_after_its_sale_and_not_before(w: &mut World) {
+    let ends_at = w.now().plus_sec(1_000);
+    let sooner = w.sale_with(|t| t.ends_at = ends_at).await;
+    let later = w.sale_with(|t| t.ends_at = ends_at.plus_sec(1)).await;
+    for sale in [sooner, later] {
+        let visit = w.visit(sale).await;
+        let verb = PlaceHold { key: key(&visit, "hold", "k"), ..w.placing(&visit, &[1]) };
+        w.ask(verb).await.expect("held");
+    }
+    assert_eq!(w.read(OutlivedKeys(ends_at)).await, [], "the sale goes on until then");
+    let keys = w.read(OutlivedKeys(ends_at.plus_ms(1))).await;
+    assert_eq!(keys.len(), 1);
+    assert_eq!(w.ask(Forget(keys.clone())).await, Ok(1));
+    assert_eq!(w.ask(Forget(keys)).await, Ok(0));
+    assert_eq!(w.read(OutlivedKeys(ends_at.plus_ms(1))).await, [], "the other sale's key is kept");
 }
 
 /// Race: a crash after the key was written; the retry must succeed.

@@ -172,6 +172,7 @@ macro_rules! contract {
                 one_key_many_times_at_once_makes_one_hold
                 another_request_under_the_same_key_is_refused
                 the_keys_of_two_fans_are_two_keys
+                a_key_is_forgotten_long_after_its_sale_and_not_before
                 a_refusal_leaves_its_key_free
                 a_new_hold_is_not_answered_from_a_checkouts_key
                 the_keys_of_two_sales_are_two_keys
