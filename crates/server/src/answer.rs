@@ -28,7 +28,7 @@ pub async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let took = app.clock.monotonic().saturating_sub(started);
-    app.metrics.answered(route.as_ref().map_or("none", MatchedPath::as_str), status, took);
+    app.metrics.answered(route.as_ref().map(MatchedPath::as_str), status, took);
     response
 }
 

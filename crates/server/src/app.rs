@@ -18,6 +18,7 @@ use crate::listener::ConnectionCounts;
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
+use crate::router;
 use crate::session::SessionCookie;
 use crate::waiting_room::{Room, Rooms};
 
@@ -111,7 +112,7 @@ impl App {
             limits: Limits::default(),
             passwords: Passwords::start(cores)?,
             payments: Arc::new(Simulated { latency: Duration::ZERO }),
-            metrics: Metrics::default(),
+            metrics: Metrics::new(router::templates()),
             connections,
             started_at: clock.wall(),
             config,

@@ -1,5 +1,6 @@
 //! What the node counts about itself. Route templates and statuses only, never a person's id.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -24,9 +25,36 @@ struct OfSale {
     sale: String,
 }
 
+/// 100 to 599.
+const STATUSES: usize = 500;
+
+/// Answers of one route, one counter for each status: counting is an addition, without a lock or a copy of the name.
+struct ByStatus([AtomicU64; STATUSES]);
+
+impl Default for ByStatus {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; STATUSES])
+    }
+}
+
+impl ByStatus {
+    fn count(&self, status: StatusCode) {
+        if let Some(counter) = self.0.get(usize::from(status.as_u16()) - 100) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn counted(&self) -> impl Iterator<Item = (u16, u64)> {
+        let counts = (100..).zip(&self.0).map(|(status, count)| (status, count.load(Ordering::Relaxed)));
+        counts.filter(|(_, count)| *count > 0)
+    }
+}
+
 #[derive(Default)]
 pub struct Metrics {
-    requests: Family<Answered, Counter>,
+    routes: HashMap<String, ByStatus>,
+    /// Answers at no route.
+    elsewhere: ByStatus,
     request_nanos: AtomicU64,
     total: AtomicU64,
     /// 5xx but for honest "come back later".
@@ -39,9 +67,13 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub fn answered(&self, route: &str, status: StatusCode, took: Duration) {
-        let answered = Answered { route: route.to_owned(), status: status.as_u16() };
-        self.requests.get_or_create(&answered).inc();
+    /// For these route templates.
+    pub fn new(routes: impl IntoIterator<Item = String>) -> Self {
+        Self { routes: routes.into_iter().map(|route| (route, ByStatus::default())).collect(), ..Self::default() }
+    }
+
+    pub fn answered(&self, route: Option<&str>, status: StatusCode, took: Duration) {
+        route.and_then(|route| self.routes.get(route)).unwrap_or(&self.elsewhere).count(status);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.request_nanos.fetch_add(nanos, Ordering::Relaxed);
         self.last_latency_us.store(nanos / 1000, Ordering::Relaxed);
@@ -85,10 +117,21 @@ impl Metrics {
         self.per_sec.store(per_sec, Ordering::Relaxed);
     }
 
+    fn requests(&self) -> Family<Answered, Counter> {
+        let family = Family::<Answered, Counter>::default();
+        let routes = self.routes.iter().map(|(route, answers)| (route.as_str(), answers));
+        for (route, answers) in routes.chain([("none", &self.elsewhere)]) {
+            for (status, count) in answers.counted() {
+                family.get_or_create(&Answered { route: route.to_owned(), status }).inc_by(count);
+            }
+        }
+        family
+    }
+
     /// The text that Prometheus reads.
     pub fn render(&self, app: &App) -> String {
         let mut registry = Registry::with_prefix("traffic");
-        registry.register("http_requests", "Requests answered, by route and status", self.requests.clone());
+        registry.register("http_requests", "Requests answered, by route and status", self.requests());
         let seconds = Counter::<f64, AtomicU64>::default();
         seconds.inc_by(Duration::from_nanos(self.request_nanos.load(Ordering::Relaxed)).as_secs_f64());
         registry.register_with_unit("http_request_duration", "Time spent answering", Unit::Seconds, seconds);

@@ -61,14 +61,23 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(health::jwks))
 }
 
+/// The pages that the description of the HTTP interface does not name.
+const PAGES: [&str; 3] = ["/", "/docs", "/openapi.json"];
+
+/// Every path, with names in braces where an id goes.
+pub fn templates() -> impl Iterator<Item = String> {
+    let described = routes().into_openapi().paths.paths.into_keys();
+    described.chain(PAGES.map(str::to_owned))
+}
+
 pub fn router(app: Shared) -> Router {
     let (router, api) = routes().split_for_parts();
     let api = serde_json::to_value(describe(api)).expect("a document of strings and numbers");
     let docs = docs::page(&api);
     router
-        .route("/", get(pages::first))
-        .route("/docs", get(async move || docs::answer(docs)))
-        .route("/openapi.json", get(async move || axum::Json(api)))
+        .route(PAGES[0], get(pages::first))
+        .route(PAGES[1], get(async move || docs::answer(docs)))
+        .route(PAGES[2], get(async move || axum::Json(api)))
         .layer(axum::middleware::from_fn_with_state(app.clone(), answer::finish))
         .with_state(app)
 }
