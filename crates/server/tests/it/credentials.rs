@@ -296,6 +296,26 @@ async fn demo_routes_need_the_demo_key_where_one_is_set() {
 }
 
 #[tokio::test]
+async fn without_a_demo_key_the_demo_is_the_operators_where_others_can_connect() {
+    let key = "a-key-of-this-installation-alone-0123456789";
+    let open = TestApp::with(&[("HTTP_ADDR", "0.0.0.0:8080"), ("ADMIN_API_KEY", key)]).await;
+    let here = TestApp::with(&[("ADMIN_API_KEY", key)]).await;
+    for (method, path) in DEMO {
+        let call = |app: &TestApp| probe(app.call(method.clone(), path));
+        call(&open).send().await.refused(401, "demo_key_invalid");
+        let by_the_operator = call(&open).header("x-admin-key", key).send().await;
+        assert_ne!(by_the_operator.status, StatusCode::UNAUTHORIZED, "{by_the_operator:?}");
+        let on_this_machine = call(&here).send().await;
+        assert_ne!(on_this_machine.status, StatusCode::UNAUTHORIZED, "{on_this_machine:?}");
+        // Another site's page in the browser of somebody who may.
+        if method == Method::POST {
+            let origin = |app| call(app).header("host", "localhost:8080").header("origin", "https://evil.example");
+            origin(&here).send().await.refused(403, "cross_site");
+        }
+    }
+}
+
+#[tokio::test]
 async fn there_is_no_demo_where_the_lab_is_off() {
     let app = TestApp::with(&[("TRAFFIC_LAB", "off")]).await;
     for (method, path) in DEMO {

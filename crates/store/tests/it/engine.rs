@@ -1,6 +1,7 @@
 //! What is true of the embedded engine only: the writer's batches, its lanes and its file.
 
 use std::future::Future;
+use std::os::unix::fs::PermissionsExt as _;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
@@ -351,4 +352,20 @@ async fn reopening_keeps_everything() {
         lines[0]["exported_at"].take();
     }
     assert_eq!(after, before);
+}
+
+/// Signing keys and password hashes are in there.
+#[tokio::test]
+async fn the_data_is_readable_by_its_owner_alone() {
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("data");
+    let w = World::at(format!("sqlite://{}", data.join("traffic.db").display()), Arc::new(NoObserver)).await;
+    w.sale().await;
+    let mode = |path: &std::path::Path| path.metadata().expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    let files: Vec<_> = data.read_dir().expect("a folder").map(|file| file.expect("a file").path()).collect();
+    assert!(files.len() >= 3, "the database, its log and its lock: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file) & 0o077, 0, "{}", file.display());
+    }
 }
