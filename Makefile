@@ -6,7 +6,7 @@ ifeq ($(origin HOST),environment)
 unexport HOST
 endif
 
-.PHONY: help desktop stop seed sim assert-queue build test fmt lint deny
+.PHONY: help desktop stop seed sim assert-queue build test soak fmt lint deny
 
 help:          ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -32,6 +32,9 @@ build:         ## the release binary
 
 test:          ## everything that must hold, from a clean clone
 	@scripts/test.sh
+
+soak:          ## the seeded tests at length: the crash loop and the model (N= SEED= MODEL_CASES=)
+	@scripts/soak.sh
 
 fmt:           ## format the code
 	@cargo fmt --all

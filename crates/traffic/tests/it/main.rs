@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test shows where, which is all that is needed")]
 
-mod kill;
+mod crash;
+mod process;
 mod tidy;

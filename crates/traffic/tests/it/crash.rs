@@ -1,0 +1,358 @@
+//! The crash loop: the real program is killed with SIGKILL at random moments, under joins and purchases, while it
+//! recovers and while it writes its log back; after each crash everything that was acknowledged is there.
+//!
+//! One data folder lives through all rounds. The seed draws what happens in which round and when; what the machine does
+//! meanwhile is not repeated, so a replay meets the same kind of crash, not the same instruction.
+
+mod book;
+mod fan;
+pub(crate) mod files;
+
+use std::collections::HashSet;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+use std::{panic, thread};
+
+use book::Book;
+use fan::{Fan, Seen};
+use files::Checkpoints;
+
+use crate::process::{Line, Server, now, number_from_env};
+
+const ROUNDS: u64 = 20;
+const SEED: u64 = 1;
+const BUYERS: usize = 8;
+/// A sale is used for so many rounds, with so many new fans in each.
+const ROUNDS_PER_SALE: u64 = 5;
+const FANS_PER_ROUND: usize = 100;
+/// Enough for everybody, so that nobody's journey ends for want of a seat.
+const SEATS: u32 = 1_000;
+/// Fans who look at their place after each crash over HTTP; the export shows everybody's.
+const LOOKING: usize = 60;
+/// More rows than the writer leaves in its log without writing it back.
+const CROWD: usize = 9_000;
+
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// Milliseconds after the first acknowledgement of the round.
+    AtWork(u64),
+    /// While the log is written back because so many rows are in it.
+    FullLog,
+    /// While the log is written back because nobody asks for anything any more, after so many milliseconds.
+    IdleLog(u64),
+}
+
+/// Numbers from a seed (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}
+
+/// Says how to meet the failure again.
+struct Replay {
+    seed: u64,
+    round: u64,
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let &mut Self { seed, round } = self;
+            eprintln!(
+                "the crash loop failed in round {round}, seed {seed}; replay: make soak N={} SEED={seed}",
+                round + 1
+            );
+        }
+    }
+}
+
+struct Installation {
+    data: PathBuf,
+    dice: Dice,
+    sales: Vec<String>,
+    /// New fans of the last sale.
+    newcomers: Vec<Fan>,
+    fans: Vec<Fan>,
+    seen: Seen,
+    at_work: u64,
+    recovering: u64,
+    in_checkpoint: u64,
+    recoveries: Vec<Duration>,
+}
+
+impl Installation {
+    fn new(data: PathBuf, seed: u64) -> Self {
+        Self {
+            data,
+            dice: Dice(seed),
+            sales: Vec::new(),
+            newcomers: Vec::new(),
+            fans: Vec::new(),
+            seen: Seen::default(),
+            at_work: 0,
+            recovering: 0,
+            in_checkpoint: 0,
+            recoveries: Vec::new(),
+        }
+    }
+
+    fn round(&mut self, round: u64) {
+        let moment = match round % 5 {
+            3 => Moment::FullLog,
+            4 => Moment::IdleLog(50 + self.dice.below(251)),
+            _ => Moment::AtWork(50 + self.dice.below(551)),
+        };
+        // The first round is killed while it makes the database.
+        if round.is_multiple_of(3) {
+            (0..=self.dice.below(3)).for_each(|_| self.kill_while_starting());
+        }
+        let server = self.recover();
+        self.check(&server, round);
+        if round.is_multiple_of(ROUNDS_PER_SALE) {
+            self.open_sale(&server);
+        }
+        files::age_unpaid_orders(&self.data);
+        let rest = self.newcomers.split_off(FANS_PER_ROUND.min(self.newcomers.len()));
+        self.fans.append(&mut self.newcomers);
+        self.newcomers = rest;
+        self.work_until_killed(&server, round, moment);
+        let log = server.log();
+        assert!(!log.contains("panicked"), "{log}");
+        files::check_integrity(&self.data);
+        let recovery = self.recoveries.last().unwrap().as_millis();
+        println!("round {round}: {moment:?}, recovered in {recovery} ms, {} acknowledged", self.seen.acknowledged());
+    }
+
+    fn kill_while_starting(&mut self) {
+        let server = Server::spawn(&self.data);
+        let delay = Duration::from_millis(self.dice.below(151));
+        let ready = thread::scope(|scope| {
+            let ready = scope.spawn(|| server.ready());
+            thread::sleep(delay);
+            assert_eq!(server.kill().signal(), Some(9), "{}", server.log());
+            ready.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
+        });
+        self.recovering += u64::from(ready.is_none());
+        if self.data.join("traffic.db").exists() {
+            files::check_integrity(&self.data);
+        }
+    }
+
+    fn recover(&mut self) -> Server {
+        let server = Server::spawn(&self.data);
+        let recovery = server.ready();
+        self.recoveries.push(recovery.unwrap_or_else(|| panic!("it does not start again:\n{}", server.log())));
+        server
+    }
+
+    /// Holds the rows of the last sale and of another against what fans were told; some fans look for themselves.
+    fn check(&mut self, server: &Server, round: u64) {
+        let mut sales: HashSet<usize> = HashSet::new();
+        if !self.sales.is_empty() {
+            sales.extend([self.sales.len() - 1, self.draw(self.sales.len())]);
+        }
+        for sale in sales {
+            self.check_sale(server, round, sale);
+        }
+        let mut line = Line::new(server.address);
+        let start = self.draw(self.fans.len().max(1));
+        let looking: Vec<usize> = (0..LOOKING.min(self.fans.len())).map(|at| (start + at) % self.fans.len()).collect();
+        for at in looking {
+            let fan = &mut self.fans[at];
+            if fan.position.is_some() {
+                fan.poll(&mut line).expect("an answer");
+                fan.repeat(&mut line, &self.seen).expect("an answer");
+            }
+        }
+    }
+
+    fn check_sale(&mut self, server: &Server, round: u64, sale: usize) {
+        let sale = &self.sales[sale];
+        let book = Book::read(&server.export(sale));
+        book.is_sound();
+        let paying = book.paying();
+        for fan in self.fans.iter_mut().filter(|fan| fan.sale == *sale) {
+            book.keeps_its_word_to(fan);
+            if paying.contains(fan.account.as_str()) {
+                // Killed between the two halves of its checkout, if it was not known before.
+                fan.paying_since.get_or_insert(round.saturating_sub(1));
+            }
+        }
+    }
+
+    fn draw(&mut self, bound: usize) -> usize {
+        usize::try_from(self.dice.below(bound as u64)).unwrap()
+    }
+
+    fn open_sale(&mut self, server: &Server) {
+        let sale = server.open_sale(SEATS);
+        let accounts = server.accounts(FANS_PER_ROUND * usize::try_from(ROUNDS_PER_SALE).unwrap(), &sale);
+        let first = self.fans.len() as u64;
+        self.newcomers = (first..).zip(accounts).map(|(number, account)| Fan::new(number, &sale, account)).collect();
+        self.sales.push(sale);
+    }
+
+    fn work_until_killed(&mut self, server: &Server, round: u64, moment: Moment) {
+        let before = self.seen.acknowledged();
+        let checkpoints = Checkpoints::from_now_on(&self.data);
+        let (pool, idle) = (Mutex::new(std::mem::take(&mut self.fans)), AtomicBool::new(false));
+        let seen = &self.seen;
+        let in_checkpoint = thread::scope(|scope| {
+            let buyers: Vec<_> = (0..BUYERS).map(|_| scope.spawn(|| buy(server, &pool, &idle, round, seen))).collect();
+            wait_for("a first acknowledgement", || {
+                seen.acknowledged() > before || buyers.iter().all(|b| b.is_finished())
+            });
+            match moment {
+                Moment::AtWork(delay_ms) => thread::sleep(Duration::from_millis(delay_ms)),
+                Moment::FullLog => {
+                    scope.spawn(|| crowd(server, round));
+                    wait_for("a checkpoint", || checkpoints.is_under_way());
+                }
+                Moment::IdleLog(delay_ms) => {
+                    thread::sleep(Duration::from_millis(delay_ms));
+                    idle.store(true, Relaxed);
+                    wait_for("a checkpoint", || checkpoints.is_under_way());
+                }
+            }
+            let status = server.kill();
+            assert_eq!(status.signal(), Some(9), "it ended by itself:\n{}", server.log());
+            let in_checkpoint = checkpoints.is_under_way();
+            idle.store(true, Relaxed);
+            for buyer in buyers {
+                buyer.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+            }
+            in_checkpoint
+        });
+        self.fans = pool.into_inner().unwrap();
+        self.in_checkpoint += u64::from(in_checkpoint);
+        self.at_work += u64::from(!in_checkpoint);
+    }
+
+    /// Two more lives: in the first one the last orders get old enough, in the second one they are settled.
+    fn settle(&mut self, rounds: u64) {
+        let server = self.recover();
+        files::age_unpaid_orders(&self.data);
+        assert_eq!(server.kill().signal(), Some(9));
+        let server = self.recover();
+        let paying = || self.sales.iter().any(|sale| !Book::read(&server.export(sale)).paying().is_empty());
+        wait_for("the last orders to be settled", || !paying());
+        for sale in 0..self.sales.len() {
+            self.check_sale(&server, rounds + 1, sale);
+            self.accounts_are_there(&server, sale);
+        }
+        let stopped = server.stop();
+        assert!(stopped.success(), "{stopped}: {}", server.log());
+        files::check_integrity(&self.data);
+    }
+
+    /// An address that is known keeps its account: asking again tells which ones there are.
+    fn accounts_are_there(&self, server: &Server, sale: usize) {
+        let sale = &self.sales[sale];
+        let mut fans: Vec<&Fan> = self.fans.iter().filter(|fan| fan.sale == *sale).collect();
+        fans.sort_by_key(|fan| fan.number);
+        let known = server.accounts(fans.len(), sale);
+        assert!(fans.iter().map(|fan| &fan.account).eq(known.iter().map(|(account, _)| account)), "accounts of {sale}");
+    }
+}
+
+fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
+    let asked = now();
+    while !come() {
+        assert!(asked.elapsed() < Duration::from_secs(60), "waited too long for {what}");
+        thread::sleep(Duration::from_micros(100));
+    }
+}
+
+/// Takes the fans in turn, a request each, until the server is gone or everybody is to be idle.
+fn buy(server: &Server, pool: &Mutex<Vec<Fan>>, idle: &AtomicBool, round: u64, seen: &Seen) {
+    let mut line = Line::new(server.address);
+    let mut turn = 0;
+    while !idle.load(Relaxed) {
+        let Some(mut fan) = next(&mut pool.lock().unwrap(), &mut turn, round) else {
+            thread::sleep(Duration::from_millis(1));
+            continue;
+        };
+        let answered = fan.step(&mut line, round, seen);
+        pool.lock().unwrap().push(fan);
+        if answered.is_none() {
+            break;
+        }
+    }
+}
+
+/// A fan who has something to do.
+fn next(pool: &mut Vec<Fan>, turn: &mut usize, round: u64) -> Option<Fan> {
+    let count = pool.len();
+    let at = (0..count).map(|step| (*turn + step) % count).find(|at| !pool[*at].rests(round))?;
+    *turn = at + 1;
+    Some(pool.swap_remove(at))
+}
+
+/// Accounts by the thousand, until the server is gone.
+fn crowd(server: &Server, round: u64) {
+    for part in 0.. {
+        let body = serde_json::json!({ "count": CROWD, "prefix": format!("crowd-{round}-{part}") });
+        if server.operator("POST", "/v1/admin/accounts/bulk", Some(&body)).is_none() {
+            break;
+        }
+    }
+}
+
+fn run(data: &Path, rounds: u64, seed: u64) -> Installation {
+    let mut installation = Installation::new(data.to_owned(), seed);
+    for round in 0..rounds {
+        let _replay = Replay { seed, round };
+        installation.round(round);
+    }
+    let _replay = Replay { seed, round: rounds };
+    installation.settle(rounds);
+    installation
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let rounds = number_from_env("TRAFFIC_CRASH_ROUNDS").unwrap_or(ROUNDS);
+    let seed = number_from_env("TRAFFIC_CRASH_SEED").unwrap_or(SEED);
+    let folder = tempfile::tempdir().unwrap();
+    let mut done = run(&folder.path().join("data"), rounds, seed);
+
+    done.recoveries.sort();
+    let (median, most) = (done.recoveries[done.recoveries.len() / 2], *done.recoveries.last().unwrap());
+    println!(
+        "{rounds} rounds, seed {seed}; kills: {} at work, {} while recovering, {} in a checkpoint",
+        done.at_work, done.recovering, done.in_checkpoint
+    );
+    println!("{:?}", done.seen);
+    println!("recovery: median {} ms, longest {} ms", median.as_millis(), most.as_millis());
+
+    let seen = &done.seen;
+    if rounds >= ROUNDS {
+        for (what, count) in [
+            ("joins", &seen.joins),
+            ("holds", &seen.holds),
+            ("orders", &seen.orders),
+            ("declined payments", &seen.declines),
+            ("orders left paying", &seen.left_paying),
+            ("orders settled after a crash", &seen.settled),
+            ("answers cut off", &seen.cut),
+            ("cut answers resolved by a repeat", &seen.resolved),
+            ("repeats", &seen.repeats),
+        ] {
+            assert!(count.load(Relaxed) > 0, "the loop has seen no {what}");
+        }
+        assert!(done.at_work > 0 && done.recovering > 0 && done.in_checkpoint > 0, "a kind of kill never happened");
+    }
+    if let Some(limit_ms) = number_from_env("TRAFFIC_CRASH_RECOVERY_MAX_MS") {
+        assert!(most < Duration::from_millis(limit_ms), "a recovery took {} ms", most.as_millis());
+    }
+}

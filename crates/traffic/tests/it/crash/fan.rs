@@ -1,0 +1,260 @@
+//! A fan who goes on after every crash where the last answer left off, and remembers all that was acknowledged.
+//!
+//! A request without an answer is sent again with the same key: its effect may be there or not, but never twice.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::process::{Answer, Line, now};
+
+/// Younger than the ninety seconds that an admission lives.
+const ADMISSION_IS_FRESH: Duration = Duration::from_secs(60);
+/// Left paying in one round, aged in the next, settled at the start of the one after.
+const ROUNDS_TO_SETTLE: u64 = 2;
+
+pub(super) struct Fan {
+    pub(super) account: String,
+    pub(super) sale: String,
+    session: String,
+    pub(super) number: u64,
+    /// Requests whose answer never came.
+    unanswered: Unanswered,
+    pub(super) position: Option<i64>,
+    admission: Option<(String, Instant)>,
+    pub(super) hold: Option<Kept>,
+    /// The round that left the order paying.
+    pub(super) paying_since: Option<u64>,
+    pub(super) declined: bool,
+    pub(super) order: Option<Kept>,
+}
+
+#[derive(Default)]
+struct Unanswered {
+    join: bool,
+    hold: bool,
+    checkout: bool,
+}
+
+/// An acknowledged answer, to the byte.
+pub(super) struct Kept {
+    pub(super) body: Vec<u8>,
+    pub(super) json: Value,
+}
+
+/// What all rounds together have seen: a loop that saw nothing proves nothing.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) joins: AtomicU64,
+    pub(super) holds: AtomicU64,
+    pub(super) orders: AtomicU64,
+    pub(super) declines: AtomicU64,
+    /// Checkouts whose payment gave no answer.
+    pub(super) left_paying: AtomicU64,
+    /// Of them, those that the same key has led to their order since.
+    pub(super) settled: AtomicU64,
+    /// Writes whose answer was cut off.
+    pub(super) cut: AtomicU64,
+    /// Of them, those that the same request has resolved since.
+    pub(super) resolved: AtomicU64,
+    /// Keys that were sent again and brought the same bytes.
+    pub(super) repeats: AtomicU64,
+}
+
+impl Seen {
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.joins.load(Relaxed) + self.holds.load(Relaxed) + self.orders.load(Relaxed)
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+impl Kept {
+    fn of(answer: Answer) -> Self {
+        Self { json: answer.json(), body: answer.body }
+    }
+
+    pub(super) fn text(&self, field: &str) -> &str {
+        self.json[field].as_str().unwrap()
+    }
+
+    /// The ids in a list, in order.
+    pub(super) fn list(&self, field: &str) -> Vec<&str> {
+        let mut list: Vec<&str> = self.json[field].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+        list.sort_unstable();
+        list
+    }
+}
+
+impl Fan {
+    pub(super) fn new(number: u64, sale: &str, (account, session): (String, String)) -> Self {
+        Self {
+            account,
+            sale: sale.to_owned(),
+            session,
+            number,
+            unanswered: Unanswered::default(),
+            position: None,
+            admission: None,
+            hold: None,
+            paying_since: None,
+            declined: false,
+            order: None,
+        }
+    }
+
+    /// Nothing to do before the order that was left paying is settled.
+    pub(super) fn rests(&self, round: u64) -> bool {
+        self.order.is_some() || self.paying_since.is_some_and(|since| round < since + ROUNDS_TO_SETTLE)
+    }
+
+    /// The next request of the journey; `None` when no answer came.
+    pub(super) fn step(&mut self, line: &mut Line, round: u64, seen: &Seen) -> Option<()> {
+        if self.position.is_none() {
+            self.join(line, seen)
+        } else if self.admission().is_none() {
+            self.poll(line)
+        } else if self.hold.is_none() {
+            self.place_hold(line, seen)
+        } else {
+            self.check_out(line, round, seen)
+        }
+    }
+
+    fn path(&self, rest: &str) -> String {
+        format!("/v1/sales/{}/{rest}", self.sale)
+    }
+
+    fn admission(&self) -> Option<String> {
+        let fresh = self.admission.as_ref().filter(|(_, got)| got.elapsed() < ADMISSION_IS_FRESH);
+        fresh.map(|(token, _)| format!("Admission {token}"))
+    }
+
+    fn join(&mut self, line: &mut Line, seen: &Seen) -> Option<()> {
+        let bearer = format!("Bearer {}", self.session);
+        let answer = line.send("POST", &self.path("waiting-room/join"), &[("authorization", &bearer)], None);
+        let Some(answer) = answer else {
+            self.unanswered.join = true;
+            count(&seen.cut);
+            return None;
+        };
+        let known = answer.status == 200 && self.unanswered.join;
+        assert!(answer.status == 201 || known, "join of {}: {answer:?}", self.account);
+        self.position = answer.json()["position"].as_i64();
+        assert!(self.position.is_some(), "{answer:?}");
+        resolve(&mut self.unanswered.join, seen);
+        count(&seen.joins);
+        Some(())
+    }
+
+    /// The line, as it shows itself to this fan: the place never changes.
+    pub(super) fn poll(&mut self, line: &mut Line) -> Option<()> {
+        let bearer = format!("Bearer {}", self.session);
+        let answer = line.send("GET", &self.path("waiting-room/status"), &[("authorization", &bearer)], None)?;
+        let status = answer.json();
+        assert_eq!((answer.status, status["position"].as_i64()), (200, self.position), "{}: {status}", self.account);
+        if let Some(token) = status["admission_token"].as_str() {
+            self.admission = Some((token.to_owned(), now()));
+        }
+        Some(())
+    }
+
+    fn ask_for_seats(&self, line: &mut Line) -> Option<Answer> {
+        let wish = json!({
+            "best_available": { "quantity": 1 + self.number % 2 }, "idempotency_key": format!("hold-{}", self.number),
+        });
+        line.send("POST", &self.path("holds"), &[("authorization", &self.admission().unwrap())], Some(&wish))
+    }
+
+    fn place_hold(&mut self, line: &mut Line, seen: &Seen) -> Option<()> {
+        let Some(answer) = self.ask_for_seats(line) else {
+            self.unanswered.hold = true;
+            count(&seen.cut);
+            return None;
+        };
+        match (answer.status, answer.code().as_str()) {
+            (200, _) => {
+                self.hold = Some(Kept::of(answer));
+                resolve(&mut self.unanswered.hold, seen);
+                count(&seen.holds);
+            }
+            // Others were faster, three times in a row.
+            (409, "unavailable") => {}
+            _ => panic!("hold of {}: {answer:?}", self.account),
+        }
+        if self.number.is_multiple_of(3) { self.repeat(line, seen) } else { Some(()) }
+    }
+
+    /// Some payments lose their answer, some are declined at first.
+    fn payment(&self) -> &'static str {
+        match self.number % 8 {
+            1 | 5 => "sim_timeout",
+            2 if !self.declined => "sim_decline",
+            _ => "sim_ok",
+        }
+    }
+
+    fn pay(&self, line: &mut Line) -> Option<Answer> {
+        let second = if self.declined { "-again" } else { "" };
+        let body = json!({
+            "hold_id": self.hold.as_ref().unwrap().text("hold_id"), "payment": { "token": self.payment() },
+            "idempotency_key": format!("buy-{}{second}", self.number),
+        });
+        line.send("POST", &self.path("checkout"), &[("authorization", &self.admission().unwrap())], Some(&body))
+    }
+
+    fn check_out(&mut self, line: &mut Line, round: u64, seen: &Seen) -> Option<()> {
+        let Some(answer) = self.pay(line) else {
+            self.unanswered.checkout = true;
+            count(&seen.cut);
+            return None;
+        };
+        match (answer.status, answer.code().as_str()) {
+            (200, _) => {
+                self.order = Some(Kept::of(answer));
+                resolve(&mut self.unanswered.checkout, seen);
+                count(&seen.orders);
+                if self.paying_since.take().is_some() {
+                    count(&seen.settled);
+                }
+            }
+            (402, "payment_declined") if self.payment() == "sim_decline" => {
+                self.declined = true;
+                self.paying_since = None;
+                resolve(&mut self.unanswered.checkout, seen);
+                count(&seen.declines);
+            }
+            (503, "outcome_unknown") if self.payment() == "sim_timeout" && self.paying_since.is_none() => {
+                self.paying_since = Some(round);
+                count(&seen.left_paying);
+            }
+            _ => panic!("checkout of {}, paying since {:?}: {answer:?}", self.account, self.paying_since),
+        }
+        if self.order.is_some() && self.number.is_multiple_of(3) { self.repeat(line, seen) } else { Some(()) }
+    }
+
+    /// The last key that was answered, once more: the same bytes, not a second effect.
+    pub(super) fn repeat(&self, line: &mut Line, seen: &Seen) -> Option<()> {
+        // Who has no fresh admission any more cannot ask.
+        if self.admission().is_none() || self.hold.is_none() {
+            return Some(());
+        }
+        let (kept, answer) = match &self.order {
+            Some(order) => (order, self.pay(line)?),
+            None => (self.hold.as_ref().unwrap(), self.ask_for_seats(line)?),
+        };
+        assert_eq!(answer.status, 200, "a repeat of {}: {answer:?}", self.account);
+        assert_eq!(answer.body, kept.body, "the same key brings the same bytes");
+        count(&seen.repeats);
+        Some(())
+    }
+}
+
+fn resolve(unanswered: &mut bool, seen: &Seen) {
+    if std::mem::take(unanswered) {
+        count(&seen.resolved);
+    }
+}

@@ -1,0 +1,253 @@
+//! The real program as a child of the test, and requests to it over plain sockets.
+//!
+//! Whatever happens, a server ends with its value. Ports come from below the range of outgoing connections.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use std::{fs, process, thread};
+
+use serde_json::{Value, json};
+
+/// A deadline against a hang, not a measure.
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+const ADMIN_KEY: &str = "dev-admin-key";
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) executed: Instant,
+    process: Mutex<Child>,
+    log: PathBuf,
+}
+
+impl Server {
+    pub(crate) fn spawn(data: &Path) -> Self {
+        Self::spawn_under(&[], data)
+    }
+
+    /// `wrapper`: the words of a command that runs the command which follows it.
+    pub(crate) fn spawn_under(wrapper: &[&str], data: &Path) -> Self {
+        let (address, log) = (free_address(), data.with_extension("log"));
+        let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_traffic")]).collect();
+        let executed = now();
+        let process = Command::new(words[0])
+            .args(&words[1..])
+            .args(["serve", "--dev", "--http-addr", &address.to_string(), "--database-url"])
+            .arg(format!("sqlite://{}", data.join("traffic.db").display()))
+            .env_remove("ADMIN_API_KEY")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", words[0]));
+        Self { address, executed, process: Mutex::new(process), log }
+    }
+
+    /// How long after its start it was ready; `None` when it ended before.
+    pub(crate) fn ready(&self) -> Option<Duration> {
+        while self.executed.elapsed() < PATIENCE {
+            if self.exited().is_some() {
+                return None;
+            }
+            let answer = Line::new(self.address).send("GET", "/health/ready", &[], None);
+            if answer.is_some_and(|answer| answer.status == 200) {
+                return Some(self.executed.elapsed());
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        panic!("neither ready nor gone:\n{}", self.log());
+    }
+
+    pub(crate) fn exited(&self) -> Option<ExitStatus> {
+        self.process.lock().unwrap().try_wait().unwrap()
+    }
+
+    /// Waits for a server that ends by itself.
+    pub(crate) fn ended(&self) -> ExitStatus {
+        let asked = now();
+        while asked.elapsed() < PATIENCE {
+            if let Some(status) = self.exited() {
+                return status;
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        panic!("it should have ended by itself:\n{}", self.log());
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&self) -> ExitStatus {
+        let mut process = self.process.lock().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap()
+    }
+
+    /// SIGTERM, and the end that follows.
+    pub(crate) fn stop(&self) -> ExitStatus {
+        signal("-TERM", self.process.lock().unwrap().id());
+        self.ended()
+    }
+
+    /// What it has written to standard error.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    pub(crate) fn operator(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Answer> {
+        Line::new(self.address).send(method, path, &[("x-admin-key", ADMIN_KEY)], body)
+    }
+
+    /// A request of the operator that must succeed.
+    pub(crate) fn operate(&self, path: &str, body: &Value) -> Value {
+        let answer = self.operator("POST", path, Some(body)).unwrap_or_else(|| panic!("{path}: {}", self.log()));
+        assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
+        answer.json()
+    }
+
+    /// An open sale that calls everybody soon, whose windows outlast every test.
+    pub(crate) fn open_sale(&self, seats: u32) -> String {
+        let event = json!({ "name": "Crash", "venue": "Hall", "starts_at": "2099-01-01T00:00:00Z" });
+        let event = self.operate("/v1/admin/events", &event)["event_id"].clone();
+        let sale = json!({
+            "event_id": event, "opens_at": "2020-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z",
+            "admit_per_minute": 60_000, "total_seats": seats,
+            "claim_window_sec": 3_600, "shopping_window_sec": 3_600, "hold_ttl_sec": 3_600,
+        });
+        self.operate("/v1/admin/sales", &sale)["sale_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Ids and sessions of new accounts.
+    pub(crate) fn accounts(&self, count: usize, prefix: &str) -> Vec<(String, String)> {
+        let made = self.operate("/v1/admin/accounts/bulk", &json!({ "count": count, "prefix": prefix }));
+        let text = |account: &Value, field: &str| account[field].as_str().unwrap().to_owned();
+        let accounts = made["accounts"].as_array().unwrap();
+        accounts.iter().map(|account| (text(account, "user_id"), text(account, "token"))).collect()
+    }
+
+    /// Everything of a sale, as lines of JSON.
+    pub(crate) fn export(&self, sale: &str) -> String {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(lab::fetch_export(&format!("http://{}", self.address), ADMIN_KEY, sale)).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.exited().is_none() {
+            // A tracer that is killed lets its child run on: the child goes first.
+            let pid = self.process.lock().unwrap().id();
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+            children.split_whitespace().filter_map(|child| child.parse().ok()).for_each(|child| signal("-KILL", child));
+            self.kill();
+        }
+    }
+}
+
+fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([name, &pid.to_string()]).stderr(Stdio::null()).status();
+    sent.expect("every Unix has kill");
+}
+
+/// Free now, and no outgoing connection draws it. Where to look differs from process to process and from call to call.
+fn free_address() -> SocketAddr {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let start = process::id() as usize * 131 + CALLS.fetch_add(1, Ordering::Relaxed);
+    (0..20_000)
+        .map(|at| SocketAddr::from((Ipv4Addr::LOCALHOST, 10_000 + u16::try_from((start + at) % 20_000).unwrap())))
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("a free port")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real process has no hand clock")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long to test is told from outside")]
+pub(crate) fn number_from_env(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}: `{text}` is not a whole number")))
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The code of a refusal.
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// A client with a connection that it keeps; after an error it makes a new one.
+pub(crate) struct Line {
+    address: SocketAddr,
+    open: Option<BufReader<TcpStream>>,
+}
+
+impl Line {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { address, open: None }
+    }
+
+    /// `None` when no whole answer came: nobody knows what happened.
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Option<Answer> {
+        let mut stream = match self.open.take() {
+            Some(stream) => stream,
+            None => self.connect()?,
+        };
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\n");
+        if !body.is_empty() {
+            request += &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
+        }
+        headers.iter().for_each(|(name, value)| request += &format!("{name}: {value}\r\n"));
+        stream.get_mut().write_all(format!("{request}\r\n{body}").as_bytes()).ok()?;
+        let answer = answer(&mut stream)?;
+        self.open = Some(stream);
+        Some(answer)
+    }
+
+    fn connect(&self) -> Option<BufReader<TcpStream>> {
+        let stream = TcpStream::connect(self.address).ok()?;
+        stream.set_nodelay(true).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        Some(BufReader::new(stream))
+    }
+}
+
+fn answer(stream: &mut BufReader<TcpStream>) -> Option<Answer> {
+    let mut line = String::new();
+    stream.read_line(&mut line).ok()?;
+    let status = line.split(' ').nth(1)?.parse().ok()?;
+    let mut length = 0;
+    loop {
+        line.clear();
+        stream.read_line(&mut line).ok().filter(|bytes| *bytes > 0)?;
+        let Some((name, value)) = line.split_once(':') else { break };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    Some(Answer { status, body })
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Seeded tests for as long as you like; `make test` runs a short form of each.
+#   N            rounds of the crash loop (100)
+#   SEED         the seed of its first run: a failing round prints the one that replays it
+#   MODEL_CASES  random histories of the store's model test, where this version has one (10000)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+number() { [[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || { echo "$1: '$2' is not a whole number from 1" >&2; exit 2; }; }
+
+N=${N:-100}
+SEED=${SEED:-1}
+MODEL_CASES=${MODEL_CASES:-10000}
+number N "$N"; number SEED "$SEED"; number MODEL_CASES "$MODEL_CASES"
+
+echo "== crash loop: $N rounds, seed $SEED"
+# The machine is ours here, so the time of a recovery is judged too.
+TRAFFIC_CRASH_ROUNDS=$N TRAFFIC_CRASH_SEED=$SEED TRAFFIC_CRASH_RECOVERY_MAX_MS=2000 \
+    cargo test --quiet --package traffic --test it -- \
+    --exact --nocapture crash::what_was_acknowledged_survives_kill_9
+
+if [ -e crates/store/tests/it/model.rs ]; then
+    echo "== model: $MODEL_CASES histories"
+    TRAFFIC_MODEL_CASES=$MODEL_CASES cargo test --quiet --package store --test it -- --nocapture model::
+fi
