@@ -51,9 +51,11 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// The published limits, with as many connections as `open_files_max` (the soft limit) allows.
+    /// The published limits, with as many connections as `open_files_max` (the soft limit) allows. A thousand files are
+    /// kept for everything else; where that would be most of them, half.
     pub fn new(open_files_max: u64) -> Self {
-        let connections_max = usize::try_from(open_files_max.saturating_sub(1_000)).unwrap_or(usize::MAX).max(1_000);
+        let kept = (open_files_max / 2).min(1_000);
+        let connections_max = usize::try_from(open_files_max - kept).unwrap_or(usize::MAX);
         Self {
             head_read: Duration::from_secs(5),
             idle: Duration::from_secs(30),

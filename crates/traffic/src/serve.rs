@@ -17,10 +17,15 @@ use crate::{real, signals};
 
 /// The store has stopped by itself: a supervisor should start the server again.
 const EXIT_STORAGE: u8 = 3;
+/// Open files besides the connections of fans and those to the database, which are two files each: sockets that listen,
+/// the runtime's own, the log.
+const OWN_FILES: u64 = 32;
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let config = load_config(args)?;
-    let limits = ConnectionLimits::new(real::raise_open_files());
+    let open_files = real::raise_open_files();
+    check_open_files(open_files, config.db_max_conns)?;
+    let limits = ConnectionLimits::new(open_files);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let shutdown = signals::shutdown()?;
@@ -36,6 +41,19 @@ pub(crate) fn load_config(args: &ServeArgs) -> anyhow::Result<Config> {
     let text = fs::read_to_string(path)
         .map_err(|error| ConfigError { lines: vec![format!("--config {}: {error}", path.display())] })?;
     Ok(Config::load(&args.settings, &real::env, Some((path, &text)))?)
+}
+
+/// With fewer the database could find no handle in the middle of a sale. Half of them are for the fans.
+fn check_open_files(limit: u64, db_max_conns: u32) -> Result<(), ConfigError> {
+    let least = 2 * (2 * u64::from(db_max_conns) + OWN_FILES);
+    if limit >= least {
+        return Ok(());
+    }
+    let line = format!(
+        "open files: the limit is {limit}, and at least {least} are needed with db_max_conns {db_max_conns}: raise the limit \
+         (ulimit -n, or LimitNOFILE= in a unit), or use fewer connections"
+    );
+    Err(ConfigError { lines: vec![line] })
 }
 
 async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
@@ -111,4 +129,16 @@ fn any(mut one: watch::Receiver<bool>, mut other: watch::Receiver<bool>) -> watc
         sender.closed().await;
     });
     either
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_open_files_are_named() {
+        assert!(check_open_files(128, 16).is_ok());
+        let refused = check_open_files(127, 16).unwrap_err();
+        assert!(refused.lines[0].contains("the limit is 127, and at least 128 are needed"), "{refused:?}");
+    }
 }

@@ -253,8 +253,10 @@ fn sources_are_addresses_and_for_ipv6_networks() {
 }
 
 #[test]
-fn the_cap_leaves_a_thousand_files_for_everything_else() {
-    for (open_files, connections) in [(1_024, 1_000), (10_000, 9_000), (u64::MAX, usize::MAX - 1_000)] {
+fn the_cap_leaves_a_thousand_files_or_half_of_them_for_everything_else() {
+    for (open_files, connections) in
+        [(1_024, 512), (2_000, 1_000), (2_001, 1_001), (10_000, 9_000), (u64::MAX, usize::MAX - 1_000)]
+    {
         assert_eq!(ConnectionLimits::new(open_files).connections_max, connections);
     }
 }

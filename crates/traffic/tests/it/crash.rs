@@ -4,8 +4,8 @@
 //! One data folder lives through all rounds. The seed draws what happens in which round and when; what the machine does
 //! meanwhile is not repeated, so a replay meets the same kind of crash, not the same instruction.
 
-mod book;
-mod fan;
+pub(crate) mod book;
+pub(crate) mod fan;
 pub(crate) mod files;
 
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use std::{panic, thread};
 
 use book::Book;
-use fan::{Fan, Seen};
+use fan::{Fan, Seen, Trouble};
 use files::Checkpoints;
 
 use crate::process::{Line, Server, now, number_from_env};
@@ -170,8 +170,8 @@ impl Installation {
         for at in looking {
             let fan = &mut self.fans[at];
             if fan.position.is_some() {
-                fan.poll(&mut line).expect("an answer");
-                fan.repeat(&mut line, &self.seen).expect("an answer");
+                fan.poll(&mut line).unwrap();
+                fan.repeat(&mut line, &self.seen).unwrap();
             }
         }
     }
@@ -284,8 +284,10 @@ fn buy(server: &Server, pool: &Mutex<Vec<Fan>>, idle: &AtomicBool, round: u64, s
         };
         let answered = fan.step(&mut line, round, seen);
         pool.lock().unwrap().push(fan);
-        if answered.is_none() {
-            break;
+        match answered {
+            Ok(()) => {}
+            Err(Trouble::Cut) => break,
+            Err(Trouble::Refused(answer)) => panic!("round {round}: {answer:?}"),
         }
     }
 }

@@ -4,4 +4,5 @@
 
 mod crash;
 mod process;
+mod storage_errors;
 mod tidy;

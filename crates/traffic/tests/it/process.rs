@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use std::{fs, process, thread};
+use std::{fmt, fs, process, thread};
 
 use serde_json::{Value, json};
 
@@ -64,6 +64,10 @@ impl Server {
         panic!("neither ready nor gone:\n{}", self.log());
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.lock().unwrap().id()
+    }
+
     pub(crate) fn exited(&self) -> Option<ExitStatus> {
         self.process.lock().unwrap().try_wait().unwrap()
     }
@@ -89,7 +93,7 @@ impl Server {
 
     /// SIGTERM, and the end that follows.
     pub(crate) fn stop(&self) -> ExitStatus {
-        signal("-TERM", self.process.lock().unwrap().id());
+        signal("-TERM", self.pid());
         self.ended()
     }
 
@@ -140,7 +144,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if self.exited().is_none() {
             // A tracer that is killed lets its child run on: the child goes first.
-            let pid = self.process.lock().unwrap().id();
+            let pid = self.pid();
             let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
             children.split_whitespace().filter_map(|child| child.parse().ok()).for_each(|child| signal("-KILL", child));
             self.kill();
@@ -174,7 +178,6 @@ pub(crate) fn number_from_env(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name}: `{text}` is not a whole number")))
 }
 
-#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
@@ -188,6 +191,12 @@ impl Answer {
     /// The code of a refusal.
     pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status, String::from_utf8_lossy(&self.body))
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fan::Fan;
 
 /// The export of one sale, by what it is asked for.
-pub(super) struct Book {
+pub(crate) struct Book {
     positions: Vec<(i64, String)>,
     holds: HashMap<String, Value>,
     orders: HashMap<String, Value>,
@@ -22,7 +22,7 @@ fn text<'a>(row: &'a Value, field: &str) -> &'a str {
 
 impl Book {
     /// Also asks the lab's checkers, which share no code with the product.
-    pub(super) fn read(export: &str) -> Self {
+    pub(crate) fn read(export: &str) -> Self {
         let judged = lab::assert_queue(export.as_bytes()).unwrap();
         assert!(judged.passed(), "{}", judged.render());
         let mut book = Self {
@@ -47,12 +47,12 @@ impl Book {
     }
 
     /// Accounts with an order that waits for its payment.
-    pub(super) fn paying(&self) -> HashSet<&str> {
+    pub(crate) fn paying(&self) -> HashSet<&str> {
         self.orders.values().filter(|order| text(order, "status") == "paying").map(|o| text(o, "user_id")).collect()
     }
 
     /// Everything that does not depend on what anybody was told.
-    pub(super) fn is_sound(&self) {
+    pub(crate) fn is_sound(&self) {
         let positions: Vec<i64> = self.positions.iter().map(|(position, _)| *position).collect();
         assert_eq!(positions, (1..=positions.len() as i64).collect::<Vec<_>>(), "gap-free");
         let accounts: HashSet<&str> = self.positions.iter().map(|(_, account)| account.as_str()).collect();
@@ -83,7 +83,7 @@ impl Book {
     }
 
     /// All that this fan was told is still so.
-    pub(super) fn keeps_its_word_to(&self, fan: &Fan) {
+    pub(crate) fn keeps_its_word_to(&self, fan: &Fan) {
         let Some(position) = fan.position else { return };
         let index = usize::try_from(position - 1).unwrap();
         assert_eq!(self.positions.get(index), Some(&(position, fan.account.clone())), "a place");

@@ -14,20 +14,20 @@ const ADMISSION_IS_FRESH: Duration = Duration::from_secs(60);
 /// Left paying in one round, aged in the next, settled at the start of the one after.
 const ROUNDS_TO_SETTLE: u64 = 2;
 
-pub(super) struct Fan {
-    pub(super) account: String,
-    pub(super) sale: String,
+pub(crate) struct Fan {
+    pub(crate) account: String,
+    pub(crate) sale: String,
     session: String,
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// Requests whose answer never came.
     unanswered: Unanswered,
-    pub(super) position: Option<i64>,
+    pub(crate) position: Option<i64>,
     admission: Option<(String, Instant)>,
-    pub(super) hold: Option<Kept>,
+    pub(crate) hold: Option<Kept>,
     /// The round that left the order paying.
-    pub(super) paying_since: Option<u64>,
-    pub(super) declined: bool,
-    pub(super) order: Option<Kept>,
+    pub(crate) paying_since: Option<u64>,
+    pub(crate) declined: bool,
+    pub(crate) order: Option<Kept>,
 }
 
 #[derive(Default)]
@@ -38,32 +38,43 @@ struct Unanswered {
 }
 
 /// An acknowledged answer, to the byte.
-pub(super) struct Kept {
-    pub(super) body: Vec<u8>,
-    pub(super) json: Value,
+pub(crate) struct Kept {
+    pub(crate) body: Vec<u8>,
+    pub(crate) json: Value,
 }
 
 /// What all rounds together have seen: a loop that saw nothing proves nothing.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
-    pub(super) joins: AtomicU64,
-    pub(super) holds: AtomicU64,
-    pub(super) orders: AtomicU64,
-    pub(super) declines: AtomicU64,
+pub(crate) struct Seen {
+    pub(crate) joins: AtomicU64,
+    pub(crate) holds: AtomicU64,
+    pub(crate) orders: AtomicU64,
+    pub(crate) declines: AtomicU64,
     /// Checkouts whose payment gave no answer.
-    pub(super) left_paying: AtomicU64,
+    pub(crate) left_paying: AtomicU64,
     /// Of them, those that the same key has led to their order since.
-    pub(super) settled: AtomicU64,
+    pub(crate) settled: AtomicU64,
     /// Writes whose answer was cut off.
-    pub(super) cut: AtomicU64,
+    pub(crate) cut: AtomicU64,
     /// Of them, those that the same request has resolved since.
-    pub(super) resolved: AtomicU64,
+    pub(crate) resolved: AtomicU64,
     /// Keys that were sent again and brought the same bytes.
-    pub(super) repeats: AtomicU64,
+    pub(crate) repeats: AtomicU64,
 }
 
+/// Why a request brought nothing.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// No whole answer: nobody knows what happened.
+    Cut,
+    /// An answer that the journey does not allow for.
+    Refused(Answer),
+}
+
+type Step = Result<(), Trouble>;
+
 impl Seen {
-    pub(super) fn acknowledged(&self) -> u64 {
+    pub(crate) fn acknowledged(&self) -> u64 {
         self.joins.load(Relaxed) + self.holds.load(Relaxed) + self.orders.load(Relaxed)
     }
 }
@@ -77,12 +88,12 @@ impl Kept {
         Self { json: answer.json(), body: answer.body }
     }
 
-    pub(super) fn text(&self, field: &str) -> &str {
+    pub(crate) fn text(&self, field: &str) -> &str {
         self.json[field].as_str().unwrap()
     }
 
     /// The ids in a list, in order.
-    pub(super) fn list(&self, field: &str) -> Vec<&str> {
+    pub(crate) fn list(&self, field: &str) -> Vec<&str> {
         let mut list: Vec<&str> = self.json[field].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
         list.sort_unstable();
         list
@@ -90,7 +101,7 @@ impl Kept {
 }
 
 impl Fan {
-    pub(super) fn new(number: u64, sale: &str, (account, session): (String, String)) -> Self {
+    pub(crate) fn new(number: u64, sale: &str, (account, session): (String, String)) -> Self {
         Self {
             account,
             sale: sale.to_owned(),
@@ -107,12 +118,24 @@ impl Fan {
     }
 
     /// Nothing to do before the order that was left paying is settled.
-    pub(super) fn rests(&self, round: u64) -> bool {
+    pub(crate) fn rests(&self, round: u64) -> bool {
         self.order.is_some() || self.paying_since.is_some_and(|since| round < since + ROUNDS_TO_SETTLE)
     }
 
-    /// The next request of the journey; `None` when no answer came.
-    pub(super) fn step(&mut self, line: &mut Line, round: u64, seen: &Seen) -> Option<()> {
+    pub(crate) fn is_inside(&self) -> bool {
+        self.admission.is_some() && self.order.is_none()
+    }
+
+    /// How far the journey has come: what was acknowledged.
+    pub(crate) fn told(&self) -> usize {
+        [self.position.is_some(), self.admission.is_some(), self.hold.is_some(), self.declined, self.order.is_some()]
+            .into_iter()
+            .filter(|told| *told)
+            .count()
+    }
+
+    /// The next request of the journey.
+    pub(crate) fn step(&mut self, line: &mut Line, round: u64, seen: &Seen) -> Step {
         if self.position.is_none() {
             self.join(line, seen)
         } else if self.admission().is_none() {
@@ -124,6 +147,10 @@ impl Fan {
         }
     }
 
+    pub(crate) fn bearer(&self) -> String {
+        format!("Bearer {}", self.session)
+    }
+
     fn path(&self, rest: &str) -> String {
         format!("/v1/sales/{}/{rest}", self.sale)
     }
@@ -133,33 +160,47 @@ impl Fan {
         fresh.map(|(token, _)| format!("Admission {token}"))
     }
 
-    fn join(&mut self, line: &mut Line, seen: &Seen) -> Option<()> {
-        let bearer = format!("Bearer {}", self.session);
+    fn join(&mut self, line: &mut Line, seen: &Seen) -> Step {
+        let bearer = self.bearer();
         let answer = line.send("POST", &self.path("waiting-room/join"), &[("authorization", &bearer)], None);
         let Some(answer) = answer else {
             self.unanswered.join = true;
             count(&seen.cut);
-            return None;
+            return Err(Trouble::Cut);
         };
         let known = answer.status == 200 && self.unanswered.join;
-        assert!(answer.status == 201 || known, "join of {}: {answer:?}", self.account);
+        if answer.status != 201 && !known {
+            return Err(self.refused(answer, |unanswered| &mut unanswered.join));
+        }
         self.position = answer.json()["position"].as_i64();
         assert!(self.position.is_some(), "{answer:?}");
         resolve(&mut self.unanswered.join, seen);
         count(&seen.joins);
-        Some(())
+        Ok(())
+    }
+
+    /// An answer that leaves it open counts as none.
+    fn refused(&mut self, answer: Answer, what: fn(&mut Unanswered) -> &mut bool) -> Trouble {
+        if answer.code() == "outcome_unknown" {
+            *what(&mut self.unanswered) = true;
+        }
+        Trouble::Refused(answer)
     }
 
     /// The line, as it shows itself to this fan: the place never changes.
-    pub(super) fn poll(&mut self, line: &mut Line) -> Option<()> {
-        let bearer = format!("Bearer {}", self.session);
-        let answer = line.send("GET", &self.path("waiting-room/status"), &[("authorization", &bearer)], None)?;
+    pub(crate) fn poll(&mut self, line: &mut Line) -> Step {
+        let bearer = self.bearer();
+        let answer = line.send("GET", &self.path("waiting-room/status"), &[("authorization", &bearer)], None);
+        let answer = answer.ok_or(Trouble::Cut)?;
+        if answer.status != 200 {
+            return Err(Trouble::Refused(answer));
+        }
         let status = answer.json();
-        assert_eq!((answer.status, status["position"].as_i64()), (200, self.position), "{}: {status}", self.account);
+        assert_eq!(status["position"].as_i64(), self.position, "{}: {status}", self.account);
         if let Some(token) = status["admission_token"].as_str() {
             self.admission = Some((token.to_owned(), now()));
         }
-        Some(())
+        Ok(())
     }
 
     fn ask_for_seats(&self, line: &mut Line) -> Option<Answer> {
@@ -169,11 +210,11 @@ impl Fan {
         line.send("POST", &self.path("holds"), &[("authorization", &self.admission().unwrap())], Some(&wish))
     }
 
-    fn place_hold(&mut self, line: &mut Line, seen: &Seen) -> Option<()> {
+    fn place_hold(&mut self, line: &mut Line, seen: &Seen) -> Step {
         let Some(answer) = self.ask_for_seats(line) else {
             self.unanswered.hold = true;
             count(&seen.cut);
-            return None;
+            return Err(Trouble::Cut);
         };
         match (answer.status, answer.code().as_str()) {
             (200, _) => {
@@ -183,9 +224,9 @@ impl Fan {
             }
             // Others were faster, three times in a row.
             (409, "unavailable") => {}
-            _ => panic!("hold of {}: {answer:?}", self.account),
+            _ => return Err(self.refused(answer, |unanswered| &mut unanswered.hold)),
         }
-        if self.number.is_multiple_of(3) { self.repeat(line, seen) } else { Some(()) }
+        if self.number.is_multiple_of(3) { self.repeat(line, seen) } else { Ok(()) }
     }
 
     /// Some payments lose their answer, some are declined at first.
@@ -206,11 +247,11 @@ impl Fan {
         line.send("POST", &self.path("checkout"), &[("authorization", &self.admission().unwrap())], Some(&body))
     }
 
-    fn check_out(&mut self, line: &mut Line, round: u64, seen: &Seen) -> Option<()> {
+    fn check_out(&mut self, line: &mut Line, round: u64, seen: &Seen) -> Step {
         let Some(answer) = self.pay(line) else {
             self.unanswered.checkout = true;
             count(&seen.cut);
-            return None;
+            return Err(Trouble::Cut);
         };
         match (answer.status, answer.code().as_str()) {
             (200, _) => {
@@ -231,25 +272,28 @@ impl Fan {
                 self.paying_since = Some(round);
                 count(&seen.left_paying);
             }
-            _ => panic!("checkout of {}, paying since {:?}: {answer:?}", self.account, self.paying_since),
+            _ => return Err(self.refused(answer, |unanswered| &mut unanswered.checkout)),
         }
-        if self.order.is_some() && self.number.is_multiple_of(3) { self.repeat(line, seen) } else { Some(()) }
+        if self.order.is_some() && self.number.is_multiple_of(3) { self.repeat(line, seen) } else { Ok(()) }
     }
 
     /// The last key that was answered, once more: the same bytes, not a second effect.
-    pub(super) fn repeat(&self, line: &mut Line, seen: &Seen) -> Option<()> {
+    pub(crate) fn repeat(&self, line: &mut Line, seen: &Seen) -> Step {
         // Who has no fresh admission any more cannot ask.
         if self.admission().is_none() || self.hold.is_none() {
-            return Some(());
+            return Ok(());
         }
         let (kept, answer) = match &self.order {
-            Some(order) => (order, self.pay(line)?),
-            None => (self.hold.as_ref().unwrap(), self.ask_for_seats(line)?),
+            Some(order) => (order, self.pay(line)),
+            None => (self.hold.as_ref().unwrap(), self.ask_for_seats(line)),
         };
-        assert_eq!(answer.status, 200, "a repeat of {}: {answer:?}", self.account);
+        let answer = answer.ok_or(Trouble::Cut)?;
+        if answer.status != 200 {
+            return Err(Trouble::Refused(answer));
+        }
         assert_eq!(answer.body, kept.body, "the same key brings the same bytes");
         count(&seen.repeats);
-        Some(())
+        Ok(())
     }
 }
 

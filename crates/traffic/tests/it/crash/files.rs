@@ -14,9 +14,8 @@ const BACKFILL_ATTEMPTED: u64 = 128;
 
 /// Opens a copy of what the crash has left and has SQLite read all of it.
 pub(crate) fn check_integrity(data: &Path) {
-    let copy = data.with_extension("copy");
-    drop(fs::remove_dir_all(&copy));
-    fs::create_dir(&copy).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path();
     for name in ["traffic.db", "traffic.db-wal"] {
         if data.join(name).exists() {
             fs::copy(data.join(name), copy.join(name)).unwrap();
@@ -27,7 +26,6 @@ pub(crate) fn check_integrity(data: &Path) {
     assert_eq!(verdict, "ok");
     let orphans = database.prepare("pragma foreign_key_check").unwrap().exists([]).unwrap();
     assert!(!orphans, "a row points at nothing");
-    fs::remove_dir_all(&copy).unwrap();
 }
 
 /// Tells when a checkpoint of the running server is under way, as the wal-index in shared memory shows it.
