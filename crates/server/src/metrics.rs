@@ -157,8 +157,13 @@ impl Metrics {
 
 fn register_rooms(registry: &mut Registry, app: &App) {
     let figures: [Family<OfSale, Gauge>; 5] = Default::default();
+    let worst_people: Family<OfSale, Gauge> = Family::default();
+    let worst_seconds: Family<OfSale, Gauge<f64, AtomicU64>> = Family::default();
     for room in app.rooms.all() {
         let of = OfSale { sale: room.id.to_string() };
+        let worst = room.joins.worst();
+        worst_people.get_or_create(&of).set(i64::try_from(worst.people).unwrap_or(i64::MAX));
+        worst_seconds.get_or_create(&of).set(worst.took.as_secs_f64());
         let values = [room.joined(), room.through(), room.waiting(), room.stock.free(), room.stock.held()];
         for (figure, value) in figures.iter().zip(values) {
             figure.get_or_create(&of).set(value);
@@ -174,4 +179,7 @@ fn register_rooms(registry: &mut Registry, app: &App) {
     for ((name, help), figure) in names.into_iter().zip(figures) {
         registry.register(name, help, figure);
     }
+    registry.register("worst_join_batch_people", "People in the join batch that took longest", worst_people);
+    let help = "The join batch that took longest, from its start to its answer";
+    registry.register_with_unit("worst_join_batch", help, Unit::Seconds, worst_seconds);
 }

@@ -1,6 +1,7 @@
 //! The executable: reads the command line, runs one subcommand, answers with an exit code.
 
 mod assert_queue;
+mod bench;
 mod cli;
 mod http;
 mod migrate;
@@ -46,6 +47,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Sim(args) => sim::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Openapi => openapi::run(),
+        Command::Bench(args) => bench::run(&args),
+        Command::BenchBare(args) => bench::bare::run(&args),
     }
 }
 

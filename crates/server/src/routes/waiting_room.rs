@@ -85,7 +85,7 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
     let room = app.room(&id)?;
     // The rule is asked again in the transaction; here it spares the store those who come too early.
     room.sale().may_join(app.clock.wall())?;
-    let (status, position, joined_at) = match room.joins.join(&app.store, room.id, account).await? {
+    let (status, position, joined_at) = match room.joins.join(&app.store, &app.clock, room.id, account).await? {
         Joined::New { position, joined_at } => (StatusCode::CREATED, position, joined_at),
         Joined::Known { position, joined_at } => (StatusCode::OK, position, joined_at),
         Joined::Refused(refusal) => return Err(refusal.into()),

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use domain::{AccountId, SaleId};
+use domain::{AccountId, Clock, SaleId};
 use store::queue::{JoinBatch, Joined};
 use store::{Failure, MOST_ROWS_PER_COMMAND, Store};
 use tokio::sync::oneshot;
@@ -26,11 +27,25 @@ pub struct Joins {
 struct Queue {
     waiting: Vec<(AccountId, oneshot::Sender<Answer>)>,
     under_way: bool,
+    worst: WorstBatch,
+}
+
+/// The batch that took longest, from its start to its answer: its people have waited the longest of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WorstBatch {
+    pub people: usize,
+    pub took: Duration,
 }
 
 impl Joins {
     /// Joins one account. The write goes on if the caller goes away.
-    pub async fn join(self: &Arc<Self>, store: &Store, sale: SaleId, account: AccountId) -> Answer {
+    pub async fn join(
+        self: &Arc<Self>,
+        store: &Store,
+        clock: &Arc<dyn Clock>,
+        sale: SaleId,
+        account: AccountId,
+    ) -> Answer {
         let (reply, answer) = oneshot::channel();
         let start = {
             let mut queue = self.lock();
@@ -41,7 +56,7 @@ impl Joins {
             !std::mem::replace(&mut queue.under_way, true)
         };
         if start {
-            tokio::spawn(Arc::clone(self).work(store.clone(), sale));
+            tokio::spawn(Arc::clone(self).work(store.clone(), Arc::clone(clock), sale));
         }
         match timeout(PATIENCE, answer).await {
             Ok(answer) => answer.unwrap_or(Err(Failure::Unknown)),
@@ -49,8 +64,14 @@ impl Joins {
         }
     }
 
-    async fn work(self: Arc<Self>, store: Store, sale: SaleId) {
+    /// The longest batch since the start of the node.
+    pub fn worst(&self) -> WorstBatch {
+        self.lock().worst
+    }
+
+    async fn work(self: Arc<Self>, store: Store, clock: Arc<dyn Clock>, sale: SaleId) {
         while let Some(batch) = self.take() {
+            let started = clock.monotonic();
             let mut accounts: Vec<AccountId> = Vec::with_capacity(batch.len());
             let mut index = HashMap::with_capacity(batch.len());
             for (account, _) in &batch {
@@ -60,6 +81,7 @@ impl Joins {
                 });
             }
             let mut answers = write(&store, sale, accounts).await;
+            self.note(WorstBatch { people: batch.len(), took: clock.monotonic().saturating_sub(started) });
             for (account, reply) in batch {
                 let answer = &mut answers[index[&account]];
                 // Two requests of one account in one batch: the second hears that it has a place.
@@ -84,6 +106,13 @@ impl Joins {
         }
         let count = queue.waiting.len().min(MOST_ROWS_PER_COMMAND);
         Some(queue.waiting.drain(..count).collect())
+    }
+
+    fn note(&self, batch: WorstBatch) {
+        let worst = &mut self.lock().worst;
+        if batch.took > worst.took {
+            *worst = batch;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -24,6 +24,9 @@ fn mistakes_name_what_was_wrong() {
         ("traffic serve --dev --env production", "--env"),
         ("traffic sim one two", "two"),
         ("traffic seed --log ,,=x=y", "--log"),
+        ("traffic bench --only status,jion", "jion"),
+        ("traffic bench --rounds 0", "--rounds"),
+        ("traffic bench --seed x", "--seed"),
     ] {
         let error = parse(line).unwrap_err();
         assert!(error.to_string().contains(named), "{line}: {error}");
@@ -41,6 +44,16 @@ fn help_is_not_an_error() {
 fn a_scenario_may_be_left_out() {
     let Ok(Command::Sim(args)) = parse("traffic sim") else { panic!("sim alone is understood") };
     assert_eq!(args.scenario(), None);
+}
+
+#[test]
+fn measures_are_done_once_each_in_their_own_order() {
+    let measures = |line: &str| {
+        let Ok(Command::Bench(args)) = parse(line) else { panic!("{line} is understood") };
+        args.measures().collect::<Vec<_>>()
+    };
+    assert_eq!(measures("traffic bench"), [Measure::Status, Measure::Join, Measure::Line, Measure::Shop]);
+    assert_eq!(measures("traffic bench --only join,status,join"), [Measure::Status, Measure::Join]);
 }
 
 #[test]

@@ -1,0 +1,170 @@
+//! `traffic bench`: what the product costs beside a bare axum handler, judged by the server's CPU time for one request.
+//!
+//! The servers are processes of their own on loopback; this process is the load generator. Limits are on, and any answer
+//! that is not 2xx ends the run.
+
+mod answer;
+pub(crate) mod bare;
+mod generator;
+mod goals;
+mod join;
+mod line;
+mod organiser;
+mod program;
+mod report;
+mod requests;
+mod sample;
+mod shop;
+mod shuffle;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use server::app::Ids as _;
+use tempfile::TempDir;
+
+use self::generator::Connections;
+use self::organiser::WARM_PATH;
+use self::program::Program;
+use self::report::Report;
+use self::requests::Requests;
+use self::sample::{Pair, Sample};
+use crate::cli::{BenchArgs, Measure};
+use crate::{EXIT_FAILED, real};
+
+/// How much is sent and how often.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    rounds: usize,
+    /// Fans who poll, and fans who join in one round of the short line.
+    sessions: usize,
+    /// Polls of each of them in one round.
+    polls: usize,
+    /// People in the long line.
+    line: usize,
+    /// Who joins it in one round, once it is that long.
+    late: usize,
+    /// Fans of each kind who shop in one round.
+    shoppers: usize,
+    /// Requests to the bare handler in one round.
+    bare: usize,
+    /// Starts of a server with the long line.
+    restarts: usize,
+}
+
+/// Long enough for steady figures, short enough for all of them in some minutes.
+const FULL: Sizes = Sizes {
+    rounds: 7,
+    sessions: 10_000,
+    polls: 5,
+    line: 1_000_000,
+    late: 30_000,
+    shoppers: 2_000,
+    bare: 50_000,
+    restarts: 3,
+};
+
+/// Everything once or twice and small: proves that it runs, says nothing about time.
+const SHORT: Sizes =
+    Sizes { rounds: 2, sessions: 300, polls: 2, line: 3_000, late: 300, shoppers: 50, bare: 500, restarts: 2 };
+
+/// What every measure needs.
+struct Bench {
+    sizes: Sizes,
+    seed: u64,
+    clock: real::SystemClock,
+    /// The servers' secret, so that sessions can be signed here.
+    secret: String,
+    folder: TempDir,
+}
+
+pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    let mut sizes = if args.short { SHORT } else { FULL };
+    sizes.rounds = args.rounds.map_or(sizes.rounds, usize::from);
+    real::raise_open_files();
+    let secret = real::SystemIds.secret().iter().map(|byte| format!("{byte:02x}")).collect();
+    let folder = tempfile::Builder::new().prefix("traffic-bench-").tempdir().context("making a temporary folder")?;
+    let bench = Bench { sizes, seed: args.seed, clock: real::SystemClock::start(), secret, folder };
+    let mut report = Report::default();
+    for measure in args.measures() {
+        let (name, work): (_, fn(&Bench, &mut Report) -> anyhow::Result<()>) = match measure {
+            Measure::Status => ("status", status::measure),
+            Measure::Join => ("join", join::measure),
+            Measure::Line => ("line", line::measure),
+            Measure::Shop => ("shop", shop::measure),
+        };
+        work(&bench, &mut report).with_context(|| format!("measuring {name}"))?;
+    }
+    if let Some(path) = &args.out {
+        let text = serde_json::to_string_pretty(&report.json(!args.short))?;
+        std::fs::write(path, text + "\n").with_context(|| format!("--out {}", path.display()))?;
+    }
+    if args.short {
+        println!("everything ran and every answer was 2xx; a short run judges no times");
+        return Ok(ExitCode::SUCCESS);
+    }
+    report.print_goals();
+    Ok(if report.all_met() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+impl Bench {
+    /// A new folder for one server.
+    fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = self.folder.path().join(name);
+        std::fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
+        Ok(folder)
+    }
+
+    fn product(&self, name: &str) -> anyhow::Result<Program> {
+        Ok(self.start(&self.folder(name)?)?.0)
+    }
+
+    /// The product on a folder that may hold data, and how long it took to be ready.
+    fn start(&self, folder: &std::path::Path) -> anyhow::Result<(Program, Duration)> {
+        Program::product(folder, &self.secret, &self.clock)
+    }
+
+    fn bare(&self, body_bytes: usize) -> anyhow::Result<Program> {
+        Program::bare(body_bytes, self.folder.path(), &self.clock)
+    }
+
+    /// One window of the bare handler beside one of the product.
+    fn pair(
+        &self,
+        round: usize,
+        bare: &Program,
+        connections: usize,
+        product: impl FnOnce() -> anyhow::Result<Sample>,
+    ) -> anyhow::Result<Pair> {
+        let yardstick = || {
+            let mut open = Connections::open(bare.addr, connections, bare::PATH)?;
+            let requests = Requests::bare();
+            Sample::take(bare, &mut open, &requests, self.sizes.bare, &self.clock, |_, _| Ok(()))
+        };
+        Pair::take(round, yardstick, product)
+    }
+
+    /// One window of the product: all requests, `times` each; `keep` gets the number, status and body of each answer.
+    fn window(
+        &self,
+        program: &Program,
+        connections: usize,
+        requests: &Requests,
+        times: usize,
+        mut keep: impl FnMut(usize, u16, &[u8]),
+    ) -> anyhow::Result<Sample> {
+        let mut open = Connections::open(program.addr, connections, WARM_PATH)?;
+        Sample::take(program, &mut open, requests, requests.len() * times, &self.clock, |number, answer| {
+            keep(number, answer.status, answer.body);
+            Ok(())
+        })
+    }
+
+    /// Some time in which a server does what it puts off.
+    fn rest(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}

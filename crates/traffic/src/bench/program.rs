@@ -1,0 +1,182 @@
+//! The programs that are measured: this executable again, as processes of their own, with what they have used so far.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use std::{fs, thread};
+
+use anyhow::{Context as _, bail};
+use domain::Clock;
+use nix::time::ClockId;
+use nix::unistd::Pid;
+use rustix::process::Signal;
+
+use super::bare;
+use super::generator::Connections;
+
+/// Below the range that outgoing connections draw from, so that none of ours sits on the port already.
+const PORTS: std::ops::Range<u16> = 10_000..30_000;
+/// A debug build with a million places, on a busy machine.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// The product lets requests under way end for ten seconds; then it writes its log back.
+const STOPS_WITHIN: Duration = Duration::from_secs(60);
+/// Of a log, in messages.
+const LOG_CHARS: usize = 2_000;
+
+/// A running server, ended with the value.
+pub(super) struct Program {
+    process: Child,
+    pub(super) addr: SocketAddr,
+}
+
+impl Program {
+    /// The product on this folder, and how long it took from its start to its first 200 of `/health/ready`.
+    pub(super) fn product(folder: &Path, secret: &str, clock: &dyn Clock) -> anyhow::Result<(Self, Duration)> {
+        let addr = free_addr()?;
+        let log = folder.join("server.log");
+        let mut command = this_program()?;
+        command
+            .args(["serve", "--dev", "--log", "warn", "--http-addr", &addr.to_string(), "--database-url"])
+            .arg(format!("sqlite://{}", folder.join("traffic.db").display()))
+            .env("JWT_SECRET", secret)
+            .env("ADMIN_API_KEY", server::config::DEV_ADMIN_KEY)
+            // The lab makes a demo sale and ticks it; measured is the sale of the measurement alone.
+            .env("TRAFFIC_LAB", "off")
+            .stderr(File::create(&log)?);
+        let started = clock.monotonic();
+        let mut program = Self { process: command.spawn().context("starting the server")?, addr };
+        program.wait_until_ready("/health/ready", started, clock, &log)?;
+        Ok((program, clock.monotonic().saturating_sub(started)))
+    }
+
+    /// The bare handler, answering with so many bytes.
+    pub(super) fn bare(bytes: usize, folder: &Path, clock: &dyn Clock) -> anyhow::Result<Self> {
+        let addr = free_addr()?;
+        let log = folder.join("bare.log");
+        let mut command = this_program()?;
+        command
+            .args(["bench-bare", "--log", "warn", "--addr", &addr.to_string(), "--bytes", &bytes.to_string()])
+            .stderr(File::create(&log)?);
+        let started = clock.monotonic();
+        let mut program = Self { process: command.spawn().context("starting the bare handler")?, addr };
+        program.wait_until_ready(bare::PATH, started, clock, &log)?;
+        Ok(program)
+    }
+
+    /// The port is bound before the data is loaded, and answered after: the first answer is the moment.
+    fn wait_until_ready(&mut self, path: &str, started: Duration, clock: &dyn Clock, log: &Path) -> anyhow::Result<()> {
+        while clock.monotonic().saturating_sub(started) < READY_WITHIN {
+            if let Some(status) = self.process.try_wait()? {
+                let said = fs::read_to_string(log).unwrap_or_default();
+                bail!("it ended at once ({status}): {}", said.chars().take(LOG_CHARS).collect::<String>());
+            }
+            if TcpStream::connect(self.addr).is_ok() && Connections::open(self.addr, 1, path).is_ok() {
+                return Ok(());
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        bail!("{path} at {} is not ready within {} s", self.addr, READY_WITHIN.as_secs())
+    }
+
+    /// User and system time of the process so far, of threads that have ended too.
+    pub(super) fn cpu(&self) -> anyhow::Result<Duration> {
+        let pid = Pid::from_raw(i32::try_from(self.process.id())?);
+        let clock = ClockId::pid_cpu_clock_id(pid).context("the CPU clock of the server")?;
+        Ok(clock.now().context("the CPU time of the server")?.into())
+    }
+
+    /// Memory that is really there.
+    pub(super) fn resident_bytes(&self) -> anyhow::Result<u64> {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(&path).with_context(|| path.clone())?;
+        resident(&status).with_context(|| format!("no VmRSS in {path}"))
+    }
+
+    /// Lets it end by itself, as an operator would.
+    pub(super) fn stop(mut self, clock: &dyn Clock) -> anyhow::Result<()> {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, Signal::TERM).context("ending a server")?;
+        let asked = clock.monotonic();
+        while clock.monotonic().saturating_sub(asked) < STOPS_WITHIN {
+            if let Some(status) = self.process.try_wait()? {
+                if status.success() {
+                    return Ok(());
+                }
+                bail!("a server ended with {status}");
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        bail!("a server does not end within {} s", STOPS_WITHIN.as_secs())
+    }
+
+    /// Ends it as a crash does.
+    pub(super) fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Fails only where it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// CPU time of this process, which is the load generator.
+pub(super) fn own_cpu() -> anyhow::Result<Duration> {
+    Ok(ClockId::CLOCK_PROCESS_CPUTIME_ID.now().context("our own CPU time")?.into())
+}
+
+fn this_program() -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe().context("finding this program")?);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    // Settings of the shell are not what is measured.
+    command.env_clear();
+    Ok(command)
+}
+
+/// Where each look begins differs by process, so that two runs at once rarely meet.
+fn free_addr() -> anyhow::Result<SocketAddr> {
+    let first = u16::try_from(std::process::id() % u32::from(PORTS.end - PORTS.start))? + PORTS.start;
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let port = (first..PORTS.end).chain(PORTS.start..first).find(free).context("no free port")?;
+    Ok((Ipv4Addr::LOCALHOST, port).into())
+}
+
+/// `VmRSS:     1234 kB`
+fn resident(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resident_memory_is_read_in_bytes() {
+        assert_eq!(resident("Name:\tx\nVmHWM:\t 9 kB\nVmRSS:\t    1234 kB\n"), Some(1234 * 1024));
+        assert_eq!(resident("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn a_free_port_is_below_the_range_of_outgoing_connections() {
+        let addr = free_addr().unwrap();
+        assert!(addr.ip().is_loopback() && PORTS.contains(&addr.port()));
+        assert!(TcpListener::bind(addr).is_ok());
+    }
+
+    #[test]
+    fn own_cpu_time_grows_with_work() {
+        let before = own_cpu().unwrap();
+        let mut sum = 0_u64;
+        while own_cpu().unwrap() == before {
+            sum = sum.wrapping_add(1);
+        }
+        assert!(own_cpu().unwrap() > before);
+    }
+}
