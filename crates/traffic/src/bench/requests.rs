@@ -36,7 +36,7 @@ impl Requests {
             text.extend_from_slice(b"\r\n");
         };
         line(&[method, " ", path, " HTTP/1.1"]);
-        line(&["host: bench"]);
+        line(&["host: localhost"]);
         match shown {
             Shown::Nothing => {}
             Shown::Session(token) => line(&["authorization: Bearer ", token]),
@@ -81,8 +81,8 @@ mod tests {
         requests.push("POST", "/b", Shown::Admission("adm"), "{}");
         requests.push("POST", "/c", Shown::AdminKey("key"), "");
         let text = |index| String::from_utf8_lossy(requests.get(index)).into_owned();
-        assert_eq!(text(0), "GET /a HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer tok\r\n\r\n");
-        let head = "POST /b HTTP/1.1\r\nhost: bench\r\nauthorization: Admission adm\r\n";
+        assert_eq!(text(0), "GET /a HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer tok\r\n\r\n");
+        let head = "POST /b HTTP/1.1\r\nhost: localhost\r\nauthorization: Admission adm\r\n";
         assert_eq!(text(1), format!("{head}content-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}"));
         assert!(text(2).ends_with("x-admin-key: key\r\ncontent-length: 0\r\n\r\n"));
         assert_eq!((requests.len(), requests.line(1)), (3, "POST /b HTTP/1.1".to_owned()));

@@ -224,7 +224,7 @@ impl Line {
             None => self.connect()?,
         };
         let body = body.map(Value::to_string).unwrap_or_default();
-        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: test\r\n");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
         if !body.is_empty() {
             request += &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
         }
