@@ -39,6 +39,8 @@ const CROWD: usize = 9_000;
 enum Moment {
     /// Milliseconds after the first acknowledgement of the round.
     AtWork(u64),
+    /// At once after so many acknowledgements: what was answered too early is not written yet.
+    Acknowledged(u64),
     /// While the log is written back because so many rows are in it.
     FullLog,
     /// While the log is written back because nobody asks for anything any more, after so many milliseconds.
@@ -108,6 +110,7 @@ impl Installation {
 
     fn round(&mut self, round: u64) {
         let moment = match round % 5 {
+            1 | 2 => Moment::Acknowledged(1 + self.dice.below(150)),
             3 => Moment::FullLog,
             4 => Moment::IdleLog(50 + self.dice.below(251)),
             _ => Moment::AtWork(50 + self.dice.below(551)),
@@ -207,12 +210,18 @@ impl Installation {
         let checkpoints = Checkpoints::from_now_on(&self.data);
         let (pool, idle) = (Mutex::new(std::mem::take(&mut self.fans)), AtomicBool::new(false));
         let seen = &self.seen;
+        let last = match moment {
+            Moment::Acknowledged(count) => before + count,
+            _ => u64::MAX,
+        };
+        let buy = || buy(server, &pool, &idle, round, seen, last);
         let in_checkpoint = thread::scope(|scope| {
-            let buyers: Vec<_> = (0..BUYERS).map(|_| scope.spawn(|| buy(server, &pool, &idle, round, seen))).collect();
+            let buyers: Vec<_> = (0..BUYERS).map(|_| scope.spawn(buy)).collect();
             wait_for("a first acknowledgement", || {
                 seen.acknowledged() > before || buyers.iter().all(|b| b.is_finished())
             });
             match moment {
+                Moment::Acknowledged(_) => wait_for("acknowledgements", || server.exited().is_some()),
                 Moment::AtWork(delay_ms) => thread::sleep(Duration::from_millis(delay_ms)),
                 Moment::FullLog => {
                     scope.spawn(|| crowd(server, round));
@@ -273,8 +282,9 @@ fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
     }
 }
 
-/// Takes the fans in turn, a request each, until the server is gone or everybody is to be idle.
-fn buy(server: &Server, pool: &Mutex<Vec<Fan>>, idle: &AtomicBool, round: u64, seen: &Seen) {
+/// Takes the fans in turn, a request each, until the server is gone or everybody is to be idle. Whoever gets the `last`
+/// acknowledgement kills the server.
+fn buy(server: &Server, pool: &Mutex<Vec<Fan>>, idle: &AtomicBool, round: u64, seen: &Seen, last: u64) {
     let mut line = Line::new(server.address);
     let mut turn = 0;
     while !idle.load(Relaxed) {
@@ -283,6 +293,9 @@ fn buy(server: &Server, pool: &Mutex<Vec<Fan>>, idle: &AtomicBool, round: u64, s
             continue;
         };
         let answered = fan.step(&mut line, round, seen);
+        if seen.acknowledged() >= last {
+            server.kill();
+        }
         pool.lock().unwrap().push(fan);
         match answered {
             Ok(()) => {}

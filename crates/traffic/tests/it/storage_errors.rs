@@ -10,6 +10,7 @@ mod sync;
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -91,18 +92,17 @@ impl Shop {
         let mut line = Line::new(server.address);
         let asked = now();
         while asked.elapsed() < PATIENCE {
-            let mut all_done = true;
-            for fan in self.fans.iter_mut().filter(|fan| fan.order.is_none()) {
-                all_done = false;
+            for fan in self.fans.iter_mut().filter(|fan| !fan.rests(0)) {
                 match fan.step(&mut line, 0, &self.seen) {
                     Err(trouble) if awaited(&trouble) => return Some(trouble),
                     Err(trouble) => panic!("{trouble:?}\n{}", server.log()),
                     Ok(()) => {}
                 }
             }
-            if all_done {
+            if self.fans.iter().all(|fan| fan.order.is_some()) {
                 return None;
             }
+            thread::sleep(Duration::from_millis(1));
         }
         panic!("nobody is called any more:\n{}", server.log());
     }

@@ -11,6 +11,8 @@ use crate::process::{Answer, Line, now};
 
 /// Younger than the ninety seconds that an admission lives.
 const ADMISSION_IS_FRESH: Duration = Duration::from_secs(60);
+/// Within the limit of polls for one account, however long the line stands.
+const POLL_EVERY: Duration = Duration::from_millis(20);
 /// Left paying in one round, aged in the next, settled at the start of the one after.
 const ROUNDS_TO_SETTLE: u64 = 2;
 
@@ -22,6 +24,7 @@ pub(crate) struct Fan {
     /// Requests whose answer never came.
     unanswered: Unanswered,
     pub(crate) position: Option<i64>,
+    polled: Option<Instant>,
     admission: Option<(String, Instant)>,
     pub(crate) hold: Option<Kept>,
     /// The round that left the order paying.
@@ -109,6 +112,7 @@ impl Fan {
             number,
             unanswered: Unanswered::default(),
             position: None,
+            polled: None,
             admission: None,
             hold: None,
             paying_since: None,
@@ -117,9 +121,10 @@ impl Fan {
         }
     }
 
-    /// Nothing to do before the order that was left paying is settled.
+    /// Nothing to do now: done, polled a moment ago, or left with an order that is not settled yet.
     pub(crate) fn rests(&self, round: u64) -> bool {
-        self.order.is_some() || self.paying_since.is_some_and(|since| round < since + ROUNDS_TO_SETTLE)
+        let polled = self.admission().is_none() && self.polled.is_some_and(|polled| polled.elapsed() < POLL_EVERY);
+        polled || self.order.is_some() || self.paying_since.is_some_and(|since| round < since + ROUNDS_TO_SETTLE)
     }
 
     pub(crate) fn is_inside(&self) -> bool {
@@ -147,10 +152,6 @@ impl Fan {
         }
     }
 
-    pub(crate) fn bearer(&self) -> String {
-        format!("Bearer {}", self.session)
-    }
-
     fn path(&self, rest: &str) -> String {
         format!("/v1/sales/{}/{rest}", self.sale)
     }
@@ -161,7 +162,7 @@ impl Fan {
     }
 
     fn join(&mut self, line: &mut Line, seen: &Seen) -> Step {
-        let bearer = self.bearer();
+        let bearer = format!("Bearer {}", self.session);
         let answer = line.send("POST", &self.path("waiting-room/join"), &[("authorization", &bearer)], None);
         let Some(answer) = answer else {
             self.unanswered.join = true;
@@ -189,7 +190,8 @@ impl Fan {
 
     /// The line, as it shows itself to this fan: the place never changes.
     pub(crate) fn poll(&mut self, line: &mut Line) -> Step {
-        let bearer = self.bearer();
+        self.polled = Some(now());
+        let bearer = format!("Bearer {}", self.session);
         let answer = line.send("GET", &self.path("waiting-room/status"), &[("authorization", &bearer)], None);
         let answer = answer.ok_or(Trouble::Cut)?;
         if answer.status != 200 {

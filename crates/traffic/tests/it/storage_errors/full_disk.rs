@@ -76,7 +76,7 @@ fn a_full_disk_refuses_writes_while_polls_go_on_and_then_all_goes_on() {
     let (disk, mut shop, server) = SmallDisk::shop();
     let mut line = Line::new(server.address);
     while shop.fans.iter().filter(|fan| fan.is_inside()).count() < 20 {
-        for fan in shop.fans[..40].iter_mut().filter(|fan| fan.order.is_none()) {
+        for fan in shop.fans[..40].iter_mut().filter(|fan| !fan.rests(0)) {
             fan.step(&mut line, 0, &shop.seen).unwrap();
         }
     }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Shop, must_run, ready};
-use crate::crash::fan::Trouble;
+use crate::crash::fan::{Fan, Trouble};
 use crate::process::{Line, Server};
 
 /// What the program answers when its storage has failed.
@@ -49,8 +49,10 @@ fn buy_until_it_ends(shop: &mut Shop, server: &Server) -> Vec<Duration> {
             scope.spawn(|| {
                 let mut line = Line::new(server.address);
                 while server.exited().is_none() {
-                    let next = pool.lock().unwrap().iter().position(|fan| fan.order.is_none());
-                    let Some(mut fan) = next.map(|at| pool.lock().unwrap().remove(at)) else { break };
+                    let Some(mut fan) = next(&mut pool.lock().unwrap()) else {
+                        thread::sleep(Duration::from_millis(1));
+                        continue;
+                    };
                     let (sent, told) = (wall(), fan.told());
                     match fan.step(&mut line, 0, seen) {
                         Ok(()) | Err(Trouble::Cut) => {}
@@ -66,6 +68,11 @@ fn buy_until_it_ends(shop: &mut Shop, server: &Server) -> Vec<Duration> {
     });
     shop.fans = pool.into_inner().unwrap();
     acknowledged.into_inner().unwrap()
+}
+
+fn next(pool: &mut Vec<Fan>) -> Option<Fan> {
+    let at = pool.iter().position(|fan| !fan.rests(0))?;
+    Some(pool.remove(at))
 }
 
 /// The program stops by itself, has acknowledged nothing that was sent after the failure, and everything else is there.
