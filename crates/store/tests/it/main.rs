@@ -13,9 +13,9 @@ mod engine;
 mod holds;
 mod idempotency;
 mod joining;
+mod model;
 mod stats_export;
 mod sweeps;
-mod walk;
 mod world;
 
 /// The contract on one engine.
@@ -178,8 +178,8 @@ macro_rules! contract {
                 the_keys_of_two_sales_are_two_keys
                 an_answer_is_the_same_after_a_restart
             }
-            walk {
-                the_promises_hold_on_every_random_walk
+            model {
+                the_store_is_the_model_after_every_step
             }
             sweeps {
                 a_hold_is_swept_at_its_end_and_not_before
