@@ -35,10 +35,10 @@ impl Verb for Plug {
     }
 }
 
-type Asked<D> = Pin<Box<dyn Future<Output = Result<D, Failure>>>>;
+pub(crate) type Asked<D> = Pin<Box<dyn Future<Output = Result<D, Failure>>>>;
 
 /// Hands the command to the writer now; the answer comes later.
-fn offer<V: Verb>(w: &World, verb: V) -> Asked<V::Done> {
+pub(crate) fn offer<V: Verb>(w: &World, verb: V) -> Asked<V::Done> {
     let store = w.store.clone();
     let mut asked: Asked<V::Done> = Box::pin(async move { store.run(verb).await });
     let poll = asked.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -47,7 +47,7 @@ fn offer<V: Verb>(w: &World, verb: V) -> Asked<V::Done> {
 }
 
 /// Stops the writer in a command of its own; it goes on when the answer is dropped or sent to.
-fn plug(w: &World) -> mpsc::Sender<()> {
+pub(crate) fn plug(w: &World) -> mpsc::Sender<()> {
     let ((started, has_started), (pull, go_on)) = (mpsc::channel(), mpsc::channel());
     drop(offer(w, Plug { started, go_on: Mutex::new(go_on) }));
     has_started.recv().expect("the writer takes the plug");
@@ -231,7 +231,7 @@ async fn a_lost_race_is_run_once_more_and_then_it_is_a_bug() {
 }
 
 /// How many pages the file may have.
-struct Disk(&'static str);
+pub(crate) struct Disk(pub(crate) &'static str);
 
 impl Verb for Disk {
     type Done = ();

@@ -1,7 +1,7 @@
 //! The contract of the store: every promise, and every "no", as plain functions that run on each engine.
 //!
 //! A test knows verbs and a hand-driven clock, never an engine. What only the embedded engine has is in
-//! `engine` and `crash`.
+//! `engine` and `crash`. That the checks can fail is shown in `planted_bugs`.
 
 mod accounts;
 mod catalog;
@@ -14,6 +14,7 @@ mod holds;
 mod idempotency;
 mod joining;
 mod model;
+mod planted_bugs;
 mod stats_export;
 mod sweeps;
 mod world;
