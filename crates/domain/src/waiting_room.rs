@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::clock::Timestamp;
+use crate::ids::AccountId;
 
 /// What an entry is right now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -49,6 +50,11 @@ impl EndedAs {
 }
 
 impl State {
+    /// The entry has ended; nothing will happen to it any more.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Bought | Self::Expired | Self::Left)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -139,6 +145,14 @@ const SHORT_LINE: i64 = 5_000;
 const SHORTEST_INTERVAL_MS: i64 = 1_000;
 /// With the spread of a fifth this stays below 20 s, and idle connections live 30 s.
 const LONGEST_INTERVAL_MS: i64 = 15_000;
+
+/// A number for [`retry_after_ms`] that differs from person to person and, for one person, from second to second: those
+/// who came together once do not come together again.
+pub const fn spread(account: AccountId, now: Timestamp) -> u64 {
+    let second = now.millis().unsigned_abs() / 1000;
+    // 2^64 over the golden ratio (Knuth, volume 3, 6.4): neighbours land far apart.
+    ((account.0.as_u128() ^ second as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u64
+}
 
 /// When to ask again. `spread` (any number; taken modulo 401) moves the answer by up to a fifth either way, so that a
 /// crowd that arrived together does not come back together.
@@ -234,6 +248,32 @@ mod tests {
         assert_eq!(retry_after_ms(1000, 6000, 3_600_000, 90_000, 7), 1000);
         assert_eq!(retry_after_ms(4000, 60, 9_999, 4_999, 7), 1000);
         assert!(retry_after_ms(4000, 60, 10_000, 4_999, 7) > 1000);
+    }
+
+    /// Accounts made in one go, and accounts made over a day: a thousand of them at one moment, and one at many.
+    #[test]
+    fn intervals_are_spread_over_the_crowd() {
+        let in_a_row = |n: u128| 0x0199_0000_0000_7000_8000_0000_0000_0000 | n;
+        let over_a_day = |n: u128| (0x0199_0000_0000 + n * 86_400) << 80 | 0x7000_8000_0000_0000_0000 | (n * n) << 7;
+        let account = |id: u128| AccountId(uuid::Uuid::from_u128(id));
+        let noon = Timestamp(1_795_435_200_000);
+        let crowds: [Vec<u64>; 3] = [
+            (0..1_000).map(|n| spread(account(in_a_row(n)), noon)).collect(),
+            (0..1_000).map(|n| spread(account(over_a_day(n)), noon)).collect(),
+            (0..1_000).map(|n| spread(account(in_a_row(1)), noon.plus_sec(n * 15))).collect(),
+        ];
+        for crowd in crowds {
+            let told: Vec<i64> =
+                crowd.into_iter().map(|spread| retry_after_ms(90_000, 6_000, 60_000, 90_000, spread)).collect();
+            assert!(told.iter().all(|ms| (12_000..=18_000).contains(ms)), "a fifth either way of 15 s: {told:?}");
+            let mean = told.iter().sum::<i64>() / 1_000;
+            assert!((14_800..=15_200).contains(&mean), "the crowd as a whole comes every 15 s: {mean}");
+            for tenth in 0..10 {
+                let from = 12_000 + tenth * 600;
+                let together = told.iter().filter(|ms| (from..from + 600).contains(*ms)).count();
+                assert!((60..=140).contains(&together), "{together} come between {from} and {} ms", from + 600);
+            }
+        }
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! Everything a request may need, in one place, and how a node starts.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::{Clock, Refusal, SaleId, Timestamp};
@@ -20,6 +20,8 @@ use crate::passwords::Passwords;
 use crate::problem::Problem;
 use crate::router;
 use crate::session::SessionCookie;
+use crate::streams::Streams;
+use crate::waiting_room::listeners::WAVES;
 use crate::waiting_room::{Room, Rooms};
 
 /// A sale that ended longer ago than this is not in the read model of a new start: nobody asks for a place in it any
@@ -58,6 +60,7 @@ pub struct App {
     pub payments: Arc<dyn Provider>,
     pub metrics: Metrics,
     pub connections: Arc<ConnectionCounts>,
+    pub streams: Arc<Streams>,
     /// This life of this node.
     pub instance: Uuid,
     pub started_at: Timestamp,
@@ -74,6 +77,8 @@ pub struct Outside {
     pub cores: usize,
     /// The listener's: it may serve before the node has started.
     pub connections: Arc<ConnectionCounts>,
+    /// Streams open at a time.
+    pub streams_max: usize,
 }
 
 /// Why a node does not start.
@@ -90,7 +95,7 @@ pub enum StartError {
 impl App {
     /// Opens the store, migrates it, loads the read model, takes the lease.
     pub async fn start(config: Config, outside: Outside) -> Result<Shared, StartError> {
-        let Outside { clock, ids, cores, connections } = outside;
+        let Outside { clock, ids, cores, connections, streams_max } = outside;
         let rooms = Arc::new(Rooms::default());
         let store = Store::open(store::Options {
             url: config.database_url.to_string(),
@@ -114,6 +119,7 @@ impl App {
             payments: Arc::new(Simulated { latency: Duration::ZERO }),
             metrics: Metrics::new(router::templates()),
             connections,
+            streams: Arc::new(Streams::new(streams_max)),
             started_at: clock.wall(),
             config,
             store,
@@ -131,6 +137,15 @@ impl App {
     pub fn room(&self, id: &str) -> Result<Arc<Room>, Problem> {
         let sale: Option<SaleId> = id.parse().ok();
         sale.and_then(|sale| self.rooms.get(sale)).ok_or_else(|| Refusal::SaleNotFound.into())
+    }
+
+    /// Shutdown has begun: balancers hear of it, and streams end, so that their connections can.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        // Who begins to listen after this sees the mark: the list's lock orders the two.
+        for room in self.rooms.all() {
+            (0..WAVES).for_each(|wave| room.listeners.tell_wave(wave));
+        }
     }
 
     /// Runs a write in a task of its own: a client that hangs up does not cancel half of it, and one that waits is told

@@ -15,5 +15,6 @@ pub mod problem;
 pub mod router;
 pub mod routes;
 pub mod session;
+pub mod streams;
 pub mod waiting_room;
 pub mod worker;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -26,8 +26,13 @@ pub use counts::{ConnectionCounts, Counted};
 
 /// Connections that the kernel keeps while we are busy: some 20 ms of a stampede. The system may cap it lower.
 const BACKLOG: i32 = 4096;
+/// With its connection a stream takes about 20 KiB: 2 GB at most.
+const STREAMS_MAX: usize = 100_000;
 /// After "no file handles": accepting again at once would spin, and handles come back when connections end.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+/// Bytes sent and not acknowledged for so long: the phone is off, or out of reach. Without this the system tries for a
+/// quarter of an hour, and streams to nobody fill up their limit. Much longer than a tunnel.
+const VANISHED: Duration = Duration::from_secs(90);
 /// One line in the log for so many back-offs: one a second.
 const ACCEPT_ERRORS_PER_LOG: u32 = 20;
 
@@ -51,6 +56,11 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
+    /// Streams of waiting rooms: half of the connections, so that polls and purchases always get the other half.
+    pub fn streams_max(&self) -> usize {
+        (self.connections_max / 2).min(STREAMS_MAX)
+    }
+
     /// The published limits, with as many connections as `open_files_max` (the soft limit) allows. A thousand files are
     /// kept for everything else; where that would be most of them, half.
     pub fn new(open_files_max: u64) -> Self {
@@ -189,10 +199,15 @@ fn named(addr: SocketAddr) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}"))
 }
 
-/// Small answers go out at once instead of waiting for more.
+/// Small answers go out at once instead of waiting for more, and a peer that has vanished is noticed.
 fn set_up(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
+    }
+    // Only Linux has this option; elsewhere the system gives up by itself, later.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(VANISHED)) {
+        tracing::debug!(%error, "TCP_USER_TIMEOUT");
     }
 }
 

@@ -145,9 +145,15 @@ impl Metrics {
             counter.inc_by(value);
             registry.register(name, help, counter);
         }
-        let open: Gauge = Gauge::default();
-        open.set(i64::try_from(app.connections.open()).unwrap_or(i64::MAX));
-        registry.register("connections_open", "Connections open now", open);
+        let gauges = [
+            ("connections_open", "Connections open now", app.connections.open()),
+            ("streams", "Streams of waiting rooms open now", app.streams.open()),
+        ];
+        for (name, help, value) in gauges {
+            let gauge: Gauge = Gauge::default();
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+            registry.register(name, help, gauge);
+        }
         register_rooms(&mut registry, app);
         let mut text = String::new();
         encode(&mut text, &registry).expect("writing to a string does not fail");

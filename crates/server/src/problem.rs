@@ -23,6 +23,9 @@ pub struct Problem {
 /// After a refusal for lack of room or time: soon enough for a person, late enough for a crowd.
 const RETRY_AFTER_SEC: u64 = 2;
 
+/// Streams are long, so room for one does not come soon; meanwhile the status can be asked for.
+const STREAM_RETRY_AFTER_SEC: u64 = 15;
+
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), field: None, retry_after_sec: None }
@@ -80,6 +83,17 @@ impl Problem {
     pub fn overloaded() -> Self {
         let detail = "Too much is being written at this moment. Nothing happened; try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry(RETRY_AFTER_SEC)
+    }
+
+    pub fn too_many_streams(most: usize) -> Self {
+        let detail =
+            format!("At most {most} streams of one account at a time: close one, or ask for the status instead.");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry(STREAM_RETRY_AFTER_SEC)
+    }
+
+    pub fn streams_full() -> Self {
+        let detail = "Too many streams are open at this moment: ask for the status instead.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry(STREAM_RETRY_AFTER_SEC)
     }
 
     pub fn draining() -> Self {

@@ -18,7 +18,9 @@ use utoipa_axum::routes;
 use crate::answer;
 use crate::app::Shared;
 use crate::problem::Problem;
-use crate::routes::{admin, auth, checkout, demo, docs, health, holds, orders, pages, sales, seats, waiting_room};
+use crate::routes::{
+    admin, auth, checkout, demo, docs, health, holds, orders, pages, sales, seats, stream, waiting_room,
+};
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -37,6 +39,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(sales::one))
         .routes(routes!(waiting_room::join))
         .routes(routes!(waiting_room::status))
+        .routes(routes!(stream::stream))
         .routes(routes!(waiting_room::leave))
         .routes(routes!(seats::list))
         .routes(routes!(holds::place, holds::own))

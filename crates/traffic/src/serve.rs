@@ -3,7 +3,6 @@
 use std::fs;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use server::app::{App, Outside, Shared};
@@ -70,7 +69,7 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
     let listening = tokio::spawn(listener.serve(served, limits, Arc::clone(&connections), stopping));
     let mut asked_early = asked.clone();
     let app = tokio::select! {
-        app = start(config, connections) => app?,
+        app = start(config, &limits, connections) => app?,
         // Nothing was acknowledged yet.
         _ = asked_early.wait_for(|asked| *asked) => return Ok(ExitCode::SUCCESS),
     };
@@ -85,10 +84,19 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
     Ok(close(&app).await)
 }
 
-async fn start(config: Config, connections: Arc<ConnectionCounts>) -> anyhow::Result<Shared> {
-    let clock = Arc::new(real::SystemClock::start());
-    let app = App::start(config, Outside { clock, ids: Arc::new(real::SystemIds), cores: real::cores(), connections })
-        .await?;
+async fn start(
+    config: Config,
+    limits: &ConnectionLimits,
+    connections: Arc<ConnectionCounts>,
+) -> anyhow::Result<Shared> {
+    let outside = Outside {
+        clock: Arc::new(real::SystemClock::start()),
+        ids: Arc::new(real::SystemIds),
+        cores: real::cores(),
+        connections,
+        streams_max: limits.streams_max(),
+    };
+    let app = App::start(config, outside).await?;
     if app.config.lab {
         let sale = routes::demo::ensure_demo_sale(&app)
             .await
@@ -98,11 +106,11 @@ async fn start(config: Config, connections: Arc<ConnectionCounts>) -> anyhow::Re
     Ok(app)
 }
 
-/// Tells balancers before the connections end.
+/// Tells balancers, and ends the streams, before the connections end.
 async fn drain(app: &App, mut shutdown: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is a shutdown too.
     drop(shutdown.wait_for(|asked| *asked).await);
-    app.draining.store(true, Ordering::Relaxed);
+    app.drain();
 }
 
 /// What waits is still written, unless the storage has failed.

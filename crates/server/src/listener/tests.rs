@@ -34,7 +34,13 @@ fn limits() -> ConnectionLimits {
 fn start(limits: ConnectionLimits) -> Server {
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = (Arc::clone(&begun), Arc::clone(&go));
+    let drops =
+        |_| async { Some((Ok::<_, io::Error>(axum::body::Bytes::from_static(b": drop\n")), sleep(IDLE / 2).await)) };
     let router = Router::new()
+        .route(
+            "/drip",
+            get(move || async move { axum::body::Body::from_stream(futures_util::stream::unfold((), drops)) }),
+        )
         .route("/", get(|Extension(PeerAddr(peer)): Extension<PeerAddr>| async move { format!("you are {peer}") }))
         .route(
             "/slow",
@@ -172,6 +178,29 @@ async fn a_peer_that_neither_sends_nor_takes_is_given_up() {
     let since = now();
     until_closed(&mut client).await;
     assert!(since.elapsed() >= Duration::from_millis(380), "closed after {:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn a_stream_that_still_sends_outlives_every_timer() {
+    let server = start(ConnectionLimits { idle: Duration::from_millis(100), ..limits() });
+    let mut client = server.connect().await;
+    let since = now();
+    assert!(ask(&mut client, b"GET /drip HTTP/1.1\r\nHost: t\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+    while since.elapsed() < Duration::from_millis(1_500) {
+        assert!(answer(&mut client).await.contains(": drop"), "cut off after {:?}", since.elapsed());
+    }
+}
+
+/// A phone that is switched off acknowledges nothing and closes nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_system_is_told_when_to_give_up_a_peer_that_has_vanished() {
+    let listening = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _client = TcpStream::connect(listening.local_addr().unwrap()).await.unwrap();
+    let (accepted, _) = listening.accept().await.unwrap();
+    set_up(&accepted);
+    assert_eq!(SockRef::from(&accepted).tcp_user_timeout().unwrap(), Some(VANISHED));
+    assert!(accepted.nodelay().unwrap());
 }
 
 #[tokio::test]

@@ -13,4 +13,5 @@ pub mod orders;
 pub mod pages;
 pub mod sales;
 pub mod seats;
+pub mod stream;
 pub mod waiting_room;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::admission::Claim;
 use domain::sale::Phase;
-use domain::waiting_room::{State as Standing, estimate_wait_sec, retry_after_ms};
+use domain::waiting_room::{State as Standing, estimate_wait_sec, retry_after_ms, spread};
 use domain::{AccountId, ClaimId, Refusal, SaleId, Timestamp};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
@@ -43,13 +43,13 @@ pub struct JoinAnswer {
 pub struct Status {
     #[schema(value_type = String)]
     sale_id: SaleId,
-    position: i64,
+    pub(super) position: i64,
     ahead_count: i64,
     /// From the calls of the last minute; null while the line does not move.
     estimated_wait_sec: Option<i64>,
     estimated_wait_range_sec: Option<[i64; 2]>,
     #[schema(value_type = String)]
-    state: Standing,
+    pub(super) state: Standing,
     admitted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     admission_token: Option<String>,
@@ -59,9 +59,9 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     deadline: Option<Timestamp>,
-    retry_after_ms: i64,
+    pub(super) retry_after_ms: i64,
     #[schema(value_type = String)]
-    phase: Phase,
+    pub(super) phase: Phase,
     seats_left: SeatsLeft,
     message: &'static str,
     #[schema(value_type = String, format = DateTime)]
@@ -133,17 +133,26 @@ pub async fn status(
 ) -> Result<Json<Status>, Problem> {
     app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
     let room = app.room(&id)?;
+    stands(&app, &room, account, looks_only(&method, &headers)).await.map(Json)
+}
+
+/// Where the account stands now. Who has been called goes inside by asking, unless this `looks_only`.
+pub(super) async fn stands(app: &Shared, room: &Room, account: AccountId, looks_only: bool) -> Result<Status, Problem> {
     let (place, visit) = room.look(account).ok_or(Refusal::NotInQueue)?;
     let state = room.state(place, visit.as_ref());
-    let looks_only = method == Method::HEAD || is_prefetch(&headers);
     if state == Standing::Called && !looks_only && room.sale().may_shop(app.clock.wall()).is_ok() {
-        return poll_called(&app, &room, account, place).await.map(Json);
+        return poll_called(app, room, account, place).await;
     }
     let inside = match &visit {
         Some(Visit::Inside(inside)) => Some(inside.as_ref()),
         _ => None,
     };
-    Ok(Json(status_answer(&app, &room, account, place.position, state, inside)))
+    Ok(status_answer(app, room, account, place.position, state, inside))
+}
+
+/// Nobody asked for this answer yet, or only for its headers.
+pub(super) fn looks_only(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::HEAD || is_prefetch(headers)
 }
 
 fn is_prefetch(headers: &HeaderMap) -> bool {
@@ -227,16 +236,13 @@ const INSIDE_POLL_MS: i64 = 5_000;
 fn next_poll_ms(room: &Room, account: AccountId, state: Standing, ahead: i64, wall: Timestamp) -> i64 {
     let sale = room.sale();
     let open_ms = wall.since_ms(sale.terms.opens_at);
-    let over = matches!(state, Standing::Bought | Standing::Expired | Standing::Left);
     let (ahead, rate, open_ms) = match state {
         Standing::Inside => return INSIDE_POLL_MS,
         // Nothing will happen soon, to those at the head of the line either.
-        _ if over || !sale.may_call(wall) || room.stock.is_sold_out() => (ahead.max(1), 0, i64::MAX),
+        _ if state.is_over() || !sale.may_call(wall) || room.stock.is_sold_out() => (ahead.max(1), 0, i64::MAX),
         _ => (ahead, sale.terms.admit_per_minute, open_ms),
     };
-    // Spread by person and by minute: the same people do not always come together.
-    let spread = (account.0.as_u128() ^ (wall.millis() / 1000) as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    retry_after_ms(ahead, rate, open_ms, room.waiting(), spread as u64)
+    retry_after_ms(ahead, rate, open_ms, room.waiting(), spread(account, wall))
 }
 
 const fn message(state: Standing, phase: Phase) -> &'static str {
@@ -245,13 +251,19 @@ const fn message(state: Standing, phase: Phase) -> &'static str {
         (Standing::Expired, _) => "Your time inside is over. Joining again gives a new place at the end.",
         (Standing::Left, _) => "You left the line. Joining again gives a new place at the end.",
         (_, Phase::Ended) => "The sale is over.",
-        (Standing::Inside, _) => "It is your turn: choose your seats and pay before the deadline.",
+        (Standing::Inside, _) => {
+            "It is your turn: choose your seats and pay before the deadline. \
+             Joining again after that, or after leaving, gives a new place at the end."
+        }
         (Standing::Called, _) => "You have been called: come in.",
         (Standing::Returning, Phase::SoldOut) => "Everything is sold. You keep your place in case seats come back.",
         (Standing::Returning, _) => "You came after your call. You will be called again, before those behind you.",
         (Standing::Waiting, Phase::SoldOut) => "Everything is sold. You keep your place in case seats come back.",
         (Standing::Waiting, Phase::Paused) => "The line is paused. Your place is yours.",
-        (Standing::Waiting, _) => "Your place is yours: refresh, lock your phone or switch device as you like.",
+        (Standing::Waiting, _) => {
+            "Your place is yours: refresh, lock your phone or switch device as you like. \
+             Only leaving gives it up: joining again is a new place at the end."
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! complete: who is not in it is not in line.
 
 pub mod joins;
+pub mod listeners;
 pub mod room;
 pub mod stock;
 

@@ -15,6 +15,7 @@ use store::Change;
 use store::load::ShopState;
 
 use super::joins::Joins;
+use super::listeners::{Listeners, WAVES};
 use super::stock::Stock;
 use crate::admission::Admission;
 
@@ -66,6 +67,7 @@ pub struct Room {
     pub map: SeatMap,
     pub stock: Stock,
     pub joins: Arc<Joins>,
+    pub listeners: Arc<Listeners>,
     /// The whole hall as last sent, with its version: it is large, and many ask for the same one.
     pub hall: Mutex<Option<(u64, Bytes)>>,
     sale: ArcSwap<Sale>,
@@ -75,6 +77,8 @@ pub struct Room {
     visits: papaya::HashMap<AccountId, Visit>,
     /// Positions ahead of the watermark whose people have gone, in order: they are not ahead of anybody.
     gone: RwLock<Vec<i64>>,
+    /// The phase that listeners know, and how many parts of them are still to be told.
+    told: Mutex<(Option<Phase>, u8)>,
     calls: Mutex<VecDeque<(Timestamp, i64)>>,
     called_lately: AtomicI64,
 }
@@ -87,6 +91,7 @@ impl Room {
             stock: Stock::new(map.total_seats()),
             map,
             joins: Arc::default(),
+            listeners: Arc::default(),
             hall: Mutex::default(),
             sale: ArcSwap::from_pointee(sale),
             through: AtomicI64::new(0),
@@ -94,6 +99,7 @@ impl Room {
             places: papaya::HashMap::new(),
             visits: papaya::HashMap::new(),
             gone: RwLock::default(),
+            told: Mutex::default(),
             calls: Mutex::default(),
             called_lately: AtomicI64::new(0),
         }
@@ -183,8 +189,9 @@ impl Room {
         Pace { called: self.called_lately.load(Ordering::Relaxed), over_ms: open_ms.clamp(1_000, PACE_MS) }
     }
 
-    /// Forgets old calls. Called by the worker: a line that stands still has no pace.
+    /// Tells a new phase, and forgets old calls. Called by the worker: a line that stands still has no pace.
     pub fn refresh(&self, now: Timestamp) {
+        self.tell_phase(now);
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         while calls.front().is_some_and(|(at, _)| now.since_ms(*at) >= PACE_MS) {
             calls.pop_front();
@@ -194,6 +201,19 @@ impl Room {
         let mut gone = self.gone.write().unwrap_or_else(PoisonError::into_inner);
         let passed = gone.partition_point(|position| *position <= through);
         gone.drain(..passed);
+    }
+
+    /// A new phase, whatever brought it, concerns everybody: one part of them is told at each tick.
+    fn tell_phase(&self, wall: Timestamp) {
+        let phase = Some(self.phase(wall));
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.0 != phase {
+            *told = (phase, WAVES);
+        }
+        if told.1 > 0 {
+            told.1 -= 1;
+            self.listeners.tell_wave(told.1);
+        }
     }
 
     /// A committed change of this sale.
@@ -209,7 +229,8 @@ impl Room {
                 let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
                 calls.push_back((at, people));
                 self.called_lately.fetch_add(people, Ordering::Relaxed);
-                self.through.fetch_max(through, Ordering::AcqRel);
+                let before = self.through.fetch_max(through, Ordering::AcqRel);
+                self.listeners.tell(before + 1..=through);
             }
             Change::Recalled { account, .. } => self.note(account, |position| Visit::Recalled { position }),
             Change::Returned { account, .. } => self.note(account, |position| Visit::Returning { position }),
@@ -221,14 +242,17 @@ impl Room {
     }
 
     fn note(&self, account: AccountId, visit: impl Fn(i64) -> Visit) {
-        if let Some(place) = self.place(account) {
-            self.visits.pin().insert(account, visit(place.position));
+        if let Some(Place { position, .. }) = self.place(account) {
+            self.visits.pin().insert(account, visit(position));
+            self.listeners.tell(position..=position);
         }
     }
 
     pub fn let_in(&self, account: AccountId, claim: Claim) {
         let inside = Arc::new(Inside { claim, token: Mutex::new(None) });
+        let position = inside.claim.position;
         self.visits.pin().insert(account, Visit::Inside(inside));
+        self.listeners.tell(position..=position);
     }
 
     /// Who has a newer place keeps it: an end of the older one is only remembered for the count ahead.
@@ -241,6 +265,7 @@ impl Room {
             let at = gone.partition_point(|known| *known < position);
             gone.insert(at, position);
         }
+        self.listeners.tell(position..=position);
     }
 }
 

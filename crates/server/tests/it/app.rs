@@ -23,6 +23,8 @@ use uuid::Uuid;
 /// 2026-11-23T12:00:00Z
 pub(crate) const START: Timestamp = Timestamp(1_795_435_200_000);
 pub(crate) const ADMIN_KEY: &str = server::config::DEV_ADMIN_KEY;
+/// Streams of one node: more than one account may have.
+pub(crate) const STREAMS_MAX: usize = 10;
 /// One tick of the worker.
 const TICK_MS: i64 = 200;
 /// Due for everything that the worker does at only some of its ticks.
@@ -135,6 +137,7 @@ impl TestApp {
             ids: Arc::clone(&self.ids) as Arc<dyn Ids>,
             cores: 2,
             connections: Arc::default(),
+            streams_max: STREAMS_MAX,
         };
         let app = App::start(config, outside).await?;
         let router = server::router::router(Arc::clone(&app));
@@ -149,6 +152,10 @@ impl TestApp {
             assert_eq!(Arc::strong_count(&app), 1, "nothing of the old process lives on");
         }
         self.boot().await;
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        self.running.as_ref().expect("it runs").1.clone()
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -246,6 +253,10 @@ impl TestApp {
 
     pub(crate) async fn status(&self, sale: &str, fan: &Fan) -> Answer {
         self.get(format!("/v1/sales/{sale}/waiting-room/status")).bearer(fan).send().await
+    }
+
+    pub(crate) fn streaming(&self, sale: &str, fan: &Fan) -> Call {
+        self.get(format!("/v1/sales/{sale}/waiting-room/stream")).bearer(fan)
     }
 
     pub(crate) async fn leave(&self, sale: &str, fan: &Fan) -> Answer {
@@ -349,6 +360,12 @@ impl Call {
     pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Body::from(body.into());
         self
+    }
+
+    /// The answer as it begins, for one that does not end by itself.
+    pub(crate) async fn open(self) -> http::Response<Body> {
+        let request = self.parts.body(self.body).expect("a request");
+        self.router.oneshot(request).await.expect("a router never fails")
     }
 
     pub(crate) async fn send(self) -> Answer {

@@ -11,4 +11,5 @@ mod journey;
 mod limits;
 mod operations;
 mod seats_holds;
+mod stream;
 mod waiting_room;

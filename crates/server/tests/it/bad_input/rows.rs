@@ -104,6 +104,8 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
         plain("POST /v1/sales/{id}/waiting-room/join", As::Fan),
         plain("GET /v1/sales/{id}/waiting-room/status", As::Fan),
         plain("POST /v1/sales/{id}/waiting-room/leave", As::Fan),
+        // After the leave: the stream of a place that is over ends by itself.
+        plain("GET /v1/sales/{id}/waiting-room/stream", As::Fan),
         plain("GET /v1/sales/{id}/seats", As::Shopper),
         Row {
             route: "POST /v1/sales/{id}/holds",
