@@ -25,6 +25,7 @@ mod rows;
 pub mod settlement;
 mod sqlite;
 pub mod stats;
+pub mod tickets;
 mod tx;
 mod value;
 

@@ -1,9 +1,12 @@
 //! Orders as their owner reads them.
 
+use std::collections::HashMap;
+
 use domain::{AccountId, Money, OrderId, SaleId, TicketId, Timestamp};
 
 use crate::error::Outcome;
-use crate::tx::{Query, Read};
+use crate::tx::{Query, Read, bulk, hex};
+use crate::value::{Row, Value};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
@@ -41,33 +44,72 @@ impl Query for OwnOrder {
                 &[self.order.into(), self.account.into()],
             )
             .await?;
-        let Some(order) = order else { return Ok(None) };
-        let tickets = read
+        Ok(with_tickets(read, order.as_slice()).await?.pop())
+    }
+}
+
+/// A page of an account's orders, the newest first, those that came to nothing too.
+pub struct OwnOrders {
+    pub account: AccountId,
+    /// The last order of the page before.
+    pub after: Option<OrderId>,
+    pub limit: i64,
+}
+
+impl Query for OwnOrders {
+    /// None where `after` is no order of this account.
+    type Out = Option<Vec<Order>>;
+
+    async fn run<R: Read>(&self, read: &mut R) -> Outcome<Option<Vec<Order>>> {
+        let mut from = [i64::MAX.into(), Value::Blob(Vec::new())];
+        if let Some(after) = self.after {
+            let own = "select created_at from orders where id = ?1 and account = ?2";
+            let Some(row) = read.first(own, &[after.into(), self.account.into()]).await? else { return Ok(None) };
+            from = [row.int(0).into(), after.into()];
+        }
+        let [created_at, order] = from;
+        let rows = read
             .query(
-                "select t.id, t.seat, s.label, t.price, t.attendee from tickets t
-                 join seats s on s.sale = t.sale and s.num = t.seat where t.order_id = ?1 order by t.seat",
-                &[self.order.into()],
+                "select id, sale, state, total, currency, created_at from orders
+                 where account = ?1 and created_at <= ?2 and (created_at < ?2 or id < ?3)
+                 order by created_at desc, id desc limit ?4",
+                &[self.account.into(), created_at, order, self.limit.into()],
             )
             .await?;
-        Ok(Some(Order {
-            id: order.id(0),
-            sale: order.id(1),
-            status: order.text(2).to_owned(),
-            total: Money(order.int(3)),
-            currency: order.text(4).to_owned(),
-            created_at: order.time(5),
-            tickets: tickets
-                .iter()
-                .map(|row| Ticket {
-                    id: row.id(0),
-                    seat: crate::holds::seat(row, 1),
-                    label: row.text(2).to_owned(),
-                    price: Money(row.int(3)),
-                    attendee: row.text_or_null(4).map(str::to_owned),
-                })
-                .collect(),
-        }))
+        with_tickets(read, &rows).await.map(Some)
     }
+}
+
+/// `id, sale, state, total, currency, created_at` of some orders, and the tickets of all of them at once.
+async fn with_tickets<R: Read>(read: &mut R, orders: &[Row]) -> Outcome<Vec<Order>> {
+    let rows = read
+        .query(
+            "select t.order_id, t.id, t.seat, s.label, t.price, t.attendee
+             from json_each(?1) wanted cross join tickets t join seats s on s.sale = t.sale and s.num = t.seat
+             where t.order_id = unhex(wanted.value ->> 0) order by t.order_id, t.seat",
+            &[bulk(orders.iter().map(|order| [hex(order.id::<OrderId>(0).0)]))],
+        )
+        .await?;
+    let mut tickets: HashMap<OrderId, Vec<Ticket>> = HashMap::new();
+    for row in &rows {
+        tickets.entry(row.id(0)).or_default().push(Ticket {
+            id: row.id(1),
+            seat: crate::holds::seat(row, 2),
+            label: row.text(3).to_owned(),
+            price: Money(row.int(4)),
+            attendee: row.text_or_null(5).map(str::to_owned),
+        });
+    }
+    let order = |row: &Row| Order {
+        id: row.id(0),
+        sale: row.id(1),
+        status: row.text(2).to_owned(),
+        total: Money(row.int(3)),
+        currency: row.text(4).to_owned(),
+        created_at: row.time(5),
+        tickets: tickets.remove(&row.id(0)).unwrap_or_default(),
+    };
+    Ok(orders.iter().map(order).collect())
 }
 
 /// What a repeat of a checkout's key waits for: the stored answer, or how the order ended without one.

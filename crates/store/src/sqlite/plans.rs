@@ -76,3 +76,34 @@ fn a_key_is_forgotten_without_a_look_at_the_others() {
         "{plan}"
     );
 }
+
+#[test]
+fn what_an_account_has_bought_is_found_by_account_in_its_order() {
+    let orders = plan(
+        "select id, sale, state, total, currency, created_at from orders
+         where account = ?1 and created_at <= ?2 and (created_at < ?2 or id < ?3)
+         order by created_at desc, id desc limit ?4",
+    );
+    assert!(orders.contains("orders_account (account=? AND created_at<?)"), "{orders}");
+    let tickets = plan(
+        "select t.id, s.label, e.name
+         from orders o join tickets t on t.order_id = o.id join seats s on s.sale = t.sale and s.num = t.seat
+         join sales on sales.id = t.sale join events e on e.id = sales.event
+         where o.account = ?1 and t.account = ?1 and o.created_at <= ?2
+           and (o.created_at < ?2 or o.id < ?3 or (o.id = ?3 and t.seat > ?4))
+         order by o.created_at desc, o.id desc, t.seat limit ?5",
+    );
+    assert!(tickets.contains("orders_account (account=? AND created_at<?)"), "{tickets}");
+    assert!(tickets.contains("tickets_order (order_id=?)"), "{tickets}");
+    assert!(!tickets.contains("SCAN"), "{tickets}");
+}
+
+#[test]
+fn the_tickets_of_many_orders_are_found_by_order() {
+    let plan = plan(
+        "select t.order_id, t.id, t.seat, s.label, t.price, t.attendee
+         from json_each(?1) wanted cross join tickets t join seats s on s.sale = t.sale and s.num = t.seat
+         where t.order_id = unhex(wanted.value ->> 0) order by t.order_id, t.seat",
+    );
+    assert!(plan.contains("tickets_order (order_id=?)"), "{plan}");
+}

@@ -17,6 +17,7 @@ mod model;
 mod planted_bugs;
 mod stats_export;
 mod sweeps;
+mod tickets;
 mod world;
 
 /// The contract on one engine.
@@ -167,6 +168,14 @@ macro_rules! contract {
                 no_seat_is_sold_twice_when_payments_finish_at_once
                 a_slow_payment_stops_nobody_else
                 an_order_left_paying_by_a_crash_is_found_after_thirty_seconds_and_settled
+            }
+            tickets {
+                a_ticket_is_read_by_its_holder_with_all_that_is_printed_on_it
+                orders_are_read_by_pages_newest_first
+                tickets_are_read_by_pages_the_newest_order_first
+                orders_of_one_moment_are_on_exactly_one_page
+                a_page_after_anothers_order_or_ticket_is_no_page
+                an_order_that_came_to_nothing_is_listed_without_tickets
             }
             idempotency {
                 the_same_key_returns_the_same_bytes
