@@ -30,11 +30,9 @@ pub const KEPT_AFTER_END_SEC: i64 = 30 * 86_400;
 /// How far back the pace of a line is read at a start.
 const PACE_SEC: i64 = 60;
 
-/// How long a request waits for its write: longer than a slow payment takes (10 s); the write goes on without it.
-pub const PATIENCE: Duration = Duration::from_secs(15);
-
-/// And for the operator's work of many commands: halls, thousands of accounts.
-pub const OPERATOR_PATIENCE: Duration = Duration::from_secs(120);
+/// The operator's work of many commands, such as halls and thousands of accounts, may take so many times as long as a
+/// fan's write.
+const OPERATOR_TIMES: u32 = 8;
 
 /// Where ids come from.
 pub trait Ids: Send + Sync + 'static {
@@ -61,6 +59,7 @@ pub struct App {
     pub metrics: Metrics,
     pub connections: Arc<ConnectionCounts>,
     pub streams: Arc<Streams>,
+    pub patience: Option<Duration>,
     /// This life of this node.
     pub instance: Uuid,
     pub started_at: Timestamp,
@@ -79,6 +78,8 @@ pub struct Outside {
     pub connections: Arc<ConnectionCounts>,
     /// Streams open at a time.
     pub streams_max: usize,
+    /// How long a request waits for its write, which goes on without it. `None`: for ever.
+    pub patience: Option<Duration>,
 }
 
 /// Why a node does not start.
@@ -95,7 +96,7 @@ pub enum StartError {
 impl App {
     /// Opens the store, migrates it, loads the read model, takes the lease.
     pub async fn start(config: Config, outside: Outside) -> Result<Shared, StartError> {
-        let Outside { clock, ids, cores, connections, streams_max } = outside;
+        let Outside { clock, ids, cores, connections, streams_max, patience } = outside;
         let rooms = Arc::new(Rooms::default());
         let store = Store::open(store::Options {
             url: config.database_url.to_string(),
@@ -120,6 +121,7 @@ impl App {
             metrics: Metrics::new(router::templates()),
             connections,
             streams: Arc::new(Streams::new(streams_max)),
+            patience,
             started_at: clock.wall(),
             config,
             store,
@@ -154,20 +156,35 @@ impl App {
         self: &Arc<Self>,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.detached_for(PATIENCE, work).await
+        self.detached_for(self.patience, work).await
     }
 
-    /// As [`App::detached`], for work that may take longer.
-    pub async fn detached_for<T: Send + 'static>(
+    /// As [`App::detached`], for the operator's work of many commands.
+    pub async fn detached_long<T: Send + 'static>(
         self: &Arc<Self>,
-        patience: Duration,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {
-        let Ok(done) = timeout(patience, tokio::spawn(work)).await else { return Err(Problem::outcome_unknown()) };
+        self.detached_for(self.patience.map(|patience| patience * OPERATOR_TIMES), work).await
+    }
+
+    async fn detached_for<T: Send + 'static>(
+        &self,
+        patience: Option<Duration>,
+        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let Some(done) = within(patience, tokio::spawn(work)).await else { return Err(Problem::outcome_unknown()) };
         done.unwrap_or_else(|panic| {
             tracing::error!(%panic, "a write's task died");
             Err(Problem::outcome_unknown())
         })
+    }
+}
+
+/// `None` when it took longer than that.
+pub async fn within<T>(patience: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
+    match patience {
+        Some(patience) => timeout(patience, work).await.ok(),
+        None => Some(work.await),
     }
 }
 

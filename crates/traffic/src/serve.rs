@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use server::app::{App, Outside, Shared};
@@ -16,6 +17,8 @@ use crate::{real, signals};
 
 /// The store has stopped by itself: a supervisor should start the server again.
 const EXIT_STORAGE: u8 = 3;
+/// For a write: longer than a slow payment takes (10 s).
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Open files besides the connections of fans and those to the database, which are two files each: sockets that listen,
 /// the runtime's own, the log.
 const OWN_FILES: u64 = 32;
@@ -95,6 +98,7 @@ async fn start(
         cores: real::cores(),
         connections,
         streams_max: limits.streams_max(),
+        patience: Some(PATIENCE),
     };
     let app = App::start(config, outside).await?;
     if app.config.lab {

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::new_sale::{NewSale, checked, make_sale};
 use super::{auth, keyed};
-use crate::app::{App, OPERATOR_PATIENCE, Shared};
+use crate::app::{App, Shared};
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
@@ -241,7 +241,7 @@ pub async fn bulk_accounts(State(app): State<Shared>, _: Operator, request: Requ
         (1..=asked.count).map(|n| (AccountId(app.ids.next()), format!("{prefix}-{n}@rehearsal.invalid"))).collect();
     let task = Arc::clone(&app);
     let accounts = app
-        .detached_for(OPERATOR_PATIENCE, async move {
+        .detached_long(async move {
             let mut accounts = Vec::with_capacity(wanted.len());
             for part in wanted.chunks(store::MOST_ROWS_PER_COMMAND - 1) {
                 let details = json!({ "count": part.len() });

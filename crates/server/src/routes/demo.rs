@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::admin::name;
 use super::new_sale::make_sale;
-use crate::app::{App, OPERATOR_PATIENCE, Shared};
+use crate::app::{App, Shared};
 use crate::body::{self, FAN_BYTES_MAX};
 use crate::extract::Demo;
 use crate::problem::Problem;
@@ -82,7 +82,7 @@ pub async fn config(State(app): State<Shared>) -> Result<Json<DemoConfig>, Probl
 pub async fn reset(State(app): State<Shared>, _: Demo, request: Request) -> Result<Json<Value>, Problem> {
     let asked: Reset = body::json_or_default(request, FAN_BYTES_MAX).await?;
     let task = Arc::clone(&app);
-    let sale = app.detached_for(OPERATOR_PATIENCE, async move { new_demo_sale(&task, &asked).await }).await?;
+    let sale = app.detached_long(async move { new_demo_sale(&task, &asked).await }).await?;
     Ok(Json(json!({ "sale_id": sale, "message": "A new demo sale is open." })))
 }
 

@@ -14,7 +14,7 @@ use store::catalog::{BuildSeats, CreateSale};
 use utoipa::ToSchema;
 
 use super::admin::act;
-use crate::app::{App, OPERATOR_PATIENCE, Shared};
+use crate::app::{App, Shared};
 use crate::problem::Problem;
 
 #[derive(Deserialize, ToSchema)]
@@ -122,7 +122,7 @@ pub async fn make_sale(
     let id = SaleId(app.ids.next());
     let act = act(app, "create_sale", id.to_string(), &json!({ "event": event, "total_seats": terms.total_seats }));
     let task = Arc::clone(app);
-    app.detached_for(OPERATOR_PATIENCE, async move {
+    app.detached_long(async move {
         let create = CreateSale { id, event, terms, seating, key, act };
         let answer = task.store.run(create).await.map_err(|failure| match failure {
             Failure::Refused(Refusal::EventNotFound) => unknown_event(),

@@ -9,9 +9,6 @@ use domain::{AccountId, Clock, SaleId};
 use store::queue::{JoinBatch, Joined};
 use store::{Failure, MOST_ROWS_PER_COMMAND, Store};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
-
-use crate::app::PATIENCE;
 
 /// Joins that wait for their batch: a fifth of a second of work; more is answered "overloaded" at once.
 const WAITING_MAX: usize = 20_000;
@@ -58,10 +55,7 @@ impl Joins {
         if start {
             tokio::spawn(Arc::clone(self).work(store.clone(), Arc::clone(clock), sale));
         }
-        match timeout(PATIENCE, answer).await {
-            Ok(answer) => answer.unwrap_or(Err(Failure::Unknown)),
-            Err(_) => Err(Failure::Unknown),
-        }
+        answer.await.unwrap_or(Err(Failure::Unknown))
     }
 
     /// The longest batch since the start of the node.

@@ -137,6 +137,7 @@ impl TestApp {
             ids: Arc::clone(&self.ids) as Arc<dyn Ids>,
             cores: 2,
             connections: Arc::default(),
+            patience: None,
             streams_max: STREAMS_MAX,
         };
         let app = App::start(config, outside).await?;

@@ -62,8 +62,8 @@ async fn a_lost_answer_is_settled_after_a_restart_too() {
     assert_eq!(found.expect(StatusCode::OK)["status"], "confirmed");
 }
 
-/// Takes the ten seconds that it is about: paused time would also run out for those who wait for the store.
-#[tokio::test]
+/// Paused time runs by itself while everybody waits: the ten seconds pass at once.
+#[tokio::test(start_paused = true)]
 async fn a_repeat_while_the_first_is_paying_waits_and_then_says_unknown() {
     let (app, sale, shopper, hold) = ready(json!({})).await;
     app.pay(&sale, &shopper, paying_with(&hold, "k", "sim_timeout")).await.refused(503, "outcome_unknown");

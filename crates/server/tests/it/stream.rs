@@ -345,7 +345,12 @@ fn serve(app: &TestApp) -> (std::net::SocketAddr, tokio::sync::watch::Sender<boo
     let addr = listener.local_addrs().unwrap()[0];
     let (shutdown, asked) = tokio::sync::watch::channel(false);
     let counts = std::sync::Arc::clone(&app.shared().connections);
-    let task = tokio::spawn(listener.serve(watch::channel(app.router()).1, ConnectionLimits::new(2_000), counts, asked));
+    let task = tokio::spawn(listener.serve(
+        tokio::sync::watch::channel(app.router()).1,
+        ConnectionLimits::new(2_000),
+        counts,
+        asked,
+    ));
     (addr, shutdown, task)
 }
 
