@@ -47,13 +47,13 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(checkout::checkout))
         .routes(routes!(orders::one))
         .routes(routes!(orders::transfer))
-        .routes(routes!(admin::create_event, admin::events))
-        .routes(routes!(admin::create_sale, admin::sales))
-        .routes(routes!(admin::sale))
-        .routes(routes!(admin::stats))
-        .routes(routes!(admin::queue_entries))
-        .routes(routes!(admin::export))
-        .routes(routes!(admin::bulk_accounts))
+        .routes(routes!(admin::events::create_event, admin::events::events))
+        .routes(routes!(admin::sales::create_sale, admin::sales::sales))
+        .routes(routes!(admin::sales::sale))
+        .routes(routes!(admin::sales::stats))
+        .routes(routes!(admin::line::queue_entries))
+        .routes(routes!(admin::line::export))
+        .routes(routes!(admin::accounts::bulk_accounts))
         .routes(routes!(demo::config))
         .routes(routes!(demo::reset))
         .routes(routes!(demo::adopt))
@@ -128,7 +128,8 @@ fn describe_path(path: &str, item: &mut PathItem) {
     let parameters: Vec<RefOr<Parameter>> = names.map(path_parameter).map(RefOr::T).collect();
     item.parameters = (!parameters.is_empty()).then_some(parameters);
     let id = parts().map(|part| part.trim_matches(['{', '}']).replace(['-', '.'], "_")).collect::<Vec<_>>().join("_");
-    let methods = [("get", &mut item.get), ("post", &mut item.post), ("delete", &mut item.delete)];
+    let methods =
+        [("get", &mut item.get), ("post", &mut item.post), ("patch", &mut item.patch), ("delete", &mut item.delete)];
     for (method, operation) in methods {
         if let Some(operation) = operation {
             operation.operation_id = Some(format!("{method}_{id}"));

@@ -1,0 +1,67 @@
+//! What the operator does, one file per noun, and what these have in common.
+
+pub mod accounts;
+pub mod events;
+pub mod line;
+pub mod sales;
+
+use axum::response::{IntoResponse, Response};
+use domain::{AccountId, Refusal, SaleId};
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+use serde_json::Value;
+use store::audit::Act;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::keyed;
+use crate::app::App;
+use crate::problem::Problem;
+
+const NAME_CHARS_MAX: usize = 200;
+/// Rows on one page of any list.
+const PAGE_ROWS_MAX: i64 = 1_000;
+
+#[derive(Deserialize, IntoParams)]
+pub struct Page {
+    after: Option<String>,
+    limit: Option<String>,
+}
+
+pub(super) fn created(json: Vec<u8>) -> Response {
+    (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], json).into_response()
+}
+
+pub fn name(field: &'static str, text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    if (1..=NAME_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err(Problem::field(field, format!("{field}: 1 to {NAME_CHARS_MAX} visible characters.")))
+    }
+}
+
+pub(super) fn operator_key(
+    headers: &HeaderMap,
+    in_body: Option<&str>,
+    verb: &'static str,
+    bytes: &[u8],
+) -> Result<Option<store::idempotency::Key>, Problem> {
+    let key = keyed::find(headers, in_body)?;
+    let (nobody, nowhere) = (AccountId(Uuid::nil()), SaleId(Uuid::nil()));
+    Ok(key.map(|key| keyed::key(nobody, nowhere, verb, key, &String::from_utf8_lossy(bytes))))
+}
+
+pub fn act(app: &App, act: &'static str, subject: String, details: &Value) -> Act {
+    Act { id: app.ids.next(), actor: "operator".to_owned(), act, subject, details: details.to_string() }
+}
+
+pub(super) fn sale_id(text: &str) -> Result<SaleId, Problem> {
+    text.parse().map_err(|_| Refusal::SaleNotFound.into())
+}
+
+pub(super) fn number(field: &'static str, text: Option<&str>, least: i64, most: i64) -> Result<Option<i64>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.map(Some).ok_or_else(|| Problem::field(field, format!("{field}: a whole number from {least} to {most}.")))
+}
