@@ -18,6 +18,7 @@ pub mod money;
 pub mod order;
 pub mod refusal;
 pub mod sale;
+pub mod sale_change;
 pub mod seat_map;
 pub mod waiting_room;
 

@@ -19,6 +19,12 @@ pub enum Refusal {
         opens_at: Option<Timestamp>,
     },
     SaleBuilding,
+    /// The operator wants to change a sale that has ended.
+    SaleEnded,
+    /// The operator wants to change what is fixed once the doors are open.
+    TooLate {
+        field: &'static str,
+    },
     RoomFull,
     NotInQueue,
     /// No credential of the kind "Admission" came with the request.
@@ -62,6 +68,8 @@ impl Refusal {
             Self::LoginFailed => "login_failed",
             Self::SaleClosed { .. } => "sale_closed",
             Self::SaleBuilding => "sale_building",
+            Self::SaleEnded => "sale_ended",
+            Self::TooLate { .. } => "too_late",
             Self::RoomFull => "room_full",
             Self::NotInQueue => "not_in_queue",
             Self::AdmissionRequired => "admission_required",
@@ -97,6 +105,8 @@ impl fmt::Display for Refusal {
             Self::SaleClosed { opens_at: Some(at) } => return write!(f, "The doors open at {at}."),
             Self::SaleClosed { opens_at: None } => "This sale has ended.",
             Self::SaleBuilding => "The seats of this sale are still being made.",
+            Self::SaleEnded => "This sale has ended: it can no longer be changed.",
+            Self::TooLate { field } => return write!(f, "{field}: fixed since the doors opened."),
             Self::RoomFull => "The waiting room is full. Try again in a moment.",
             Self::NotInQueue => "You have no place in this line. Join first.",
             Self::AdmissionRequired => "This needs an admission: wait for your turn in the waiting room.",

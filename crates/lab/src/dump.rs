@@ -14,8 +14,21 @@ pub(crate) struct Sale {
     #[serde(default)]
     pub(crate) max_active: u64,
     pub(crate) hold_ttl_sec: u64,
+    #[serde(default)]
+    pub(crate) paused: bool,
     pub(crate) last_position: u64,
     pub(crate) through: u64,
+}
+
+/// Terms that held before a change of an operator.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Terms {
+    #[serde(deserialize_with = "ms")]
+    pub(crate) until: i64,
+    pub(crate) admit_per_minute: u64,
+    pub(crate) max_tickets_per_user: u64,
+    pub(crate) hold_ttl_sec: u64,
+    pub(crate) paused: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -126,6 +139,7 @@ pub(crate) struct Payment {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Line {
     Sale(Sale),
+    Terms(Terms),
     Entry(Entry),
     Call(Call),
     Claim(Claim),
@@ -145,6 +159,8 @@ enum Line {
 #[derive(Debug, Clone)]
 pub(crate) struct Dump {
     pub(crate) sale: Sale,
+    /// In order of time.
+    pub(crate) terms: Vec<Terms>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) calls: Vec<Call>,
     pub(crate) claims: Vec<Claim>,
@@ -196,6 +212,7 @@ impl Dump {
     pub(crate) fn of(sale: Sale) -> Self {
         Dump {
             sale,
+            terms: vec![],
             entries: vec![],
             calls: vec![],
             claims: vec![],
@@ -214,6 +231,7 @@ impl Dump {
 
     fn add(&mut self, row: Line) {
         match row {
+            Line::Terms(row) => self.terms.push(row),
             Line::Entry(row) => self.entries.push(row),
             Line::Call(row) => self.calls.push(row),
             Line::Claim(row) => self.claims.push(row),

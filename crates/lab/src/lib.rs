@@ -34,6 +34,7 @@ mod sampler;
 pub mod scenarios;
 mod slo;
 mod stage;
+mod terms;
 mod validity;
 mod verdict;
 mod words;

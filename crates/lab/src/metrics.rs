@@ -106,18 +106,18 @@ fn duration(of: Latencies, stat: &str) -> Observed {
 
 /// People called over people the rate allowed, over consecutive rows of the log that were both bound by the rate.
 pub(crate) fn achieved_drip(dump: &Dump) -> Observed {
-    let (mut called, mut elapsed_ms, mut rows) = (0u64, 0u64, 0u64);
+    let rates = dump.rates();
+    let (mut called, mut allowed, mut rows) = (0u64, 0.0, 0u64);
     for pair in dump.calls.windows(2) {
         if pair.iter().all(|row| row.bound_by == BoundBy::Rate) {
             called = called.saturating_add(pair[1].called).saturating_add(pair[1].recalled);
-            elapsed_ms = elapsed_ms.saturating_add(u64::try_from(pair[1].at.saturating_sub(pair[0].at)).unwrap_or(0));
+            allowed += rates.people(pair[0].at, pair[1].at);
             rows += 1;
         }
     }
     if rows < DRIP_ROWS {
         return Observed::not_exercised(rows);
     }
-    let allowed = dump.sale.admit_per_minute as f64 * elapsed_ms as f64 / 60_000.0;
     Observed::new(called as f64 / allowed.max(f64::MIN_POSITIVE), rows)
 }
 

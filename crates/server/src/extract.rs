@@ -141,7 +141,11 @@ impl FromRequestParts<Shared> for Operator {
         if is_rebound(&parts.headers, app) {
             return Err(Problem::cross_site());
         }
-        if is_operator(&parts.headers, app) { Ok(Self) } else { Err(Problem::admin_key()) }
+        if is_operator(&parts.headers, app) {
+            return Ok(Self);
+        }
+        app.metrics.operator_key_refused();
+        Err(Problem::admin_key())
     }
 }
 

@@ -64,6 +64,7 @@ pub struct Metrics {
     last_latency_us: AtomicU64,
     per_sec: AtomicI64,
     tick_failures: AtomicU64,
+    operator_keys_refused: AtomicU64,
 }
 
 impl Metrics {
@@ -88,6 +89,11 @@ impl Metrics {
 
     pub fn tick_failed(&self) {
         self.tick_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A wrong or missing key on an operator's route. Counted only: a row each would let a guesser fill the disk.
+    pub fn operator_key_refused(&self) {
+        self.operator_keys_refused.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn total(&self) -> u64 {
@@ -137,6 +143,11 @@ impl Metrics {
         registry.register_with_unit("http_request_duration", "Time spent answering", Unit::Seconds, seconds);
         let counters = [
             ("tick_failures", "Ticks of the worker that failed", self.tick_failures.load(Ordering::Relaxed)),
+            (
+                "operator_keys_refused",
+                "Requests for the operator without the right key",
+                self.operator_keys_refused.load(Ordering::Relaxed),
+            ),
             ("connections_accepted", "Connections taken since the start", app.connections.accepted()),
             ("connections_refused", "Connections closed at once by a cap", app.connections.refused()),
         ];

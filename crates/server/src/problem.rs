@@ -120,6 +120,8 @@ const fn status(refusal: &Refusal) -> StatusCode {
         Refusal::EmailTaken
         | Refusal::Unavailable
         | Refusal::ActiveHoldExists
+        | Refusal::SaleEnded
+        | Refusal::TooLate { .. }
         | Refusal::HoldUsed
         | Refusal::CheckoutInProgress => StatusCode::CONFLICT,
         Refusal::LoginFailed => StatusCode::UNAUTHORIZED,
@@ -143,6 +145,7 @@ fn field(refusal: &Refusal) -> Option<&'static str> {
     match refusal {
         Refusal::BadCount { .. } => Some("seat_ids"),
         Refusal::IdempotencyKeyReused => Some("idempotency_key"),
+        Refusal::TooLate { field } => Some(field),
         _ => None,
     }
 }
@@ -219,6 +222,8 @@ mod tests {
             Refusal::LoginFailed,
             Refusal::SaleClosed { opens_at: Some(Timestamp(0)) },
             Refusal::SaleBuilding,
+            Refusal::SaleEnded,
+            Refusal::TooLate { field: "opens_at" },
             Refusal::RoomFull,
             Refusal::NotInQueue,
             Refusal::AdmissionRequired,
@@ -249,6 +254,8 @@ mod tests {
         401 login_failed
         403 sale_closed
         503 sale_building
+        409 sale_ended
+        409 too_late
         503 room_full
         404 not_in_queue
         403 admission_required

@@ -40,6 +40,12 @@ impl Verb for TakeLease {
     }
 }
 
+/// Whether this epoch is the leader's, and stays it until the end of the transaction.
+pub(crate) async fn leads<T: Tx>(tx: &mut T, epoch: i64) -> Outcome<bool> {
+    let lease = tx.lock("select epoch from leases where name = ?1", &[WORKER.into()]).await?;
+    Ok(lease.first().is_some_and(|row| row.int(0) == epoch))
+}
+
 /// Moves one sale's watermark by what the rate, the crowd, the stock and the line allow.
 ///
 /// Invariant: only the leader's tick moves the watermark, and each log row follows from the one before.
@@ -68,8 +74,7 @@ impl Verb for Tick {
     const LANE: Lane = Lane::Operator;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<TickDone> {
-        let lease = tx.lock("select epoch from leases where name = ?1", &[WORKER.into()]).await?;
-        if lease.first().is_none_or(|row| row.int(0) != self.epoch) {
+        if !leads(tx, self.epoch).await? {
             return Ok(TickDone::NotLeader);
         }
         let drip = tx

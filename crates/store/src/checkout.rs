@@ -13,6 +13,7 @@ use crate::holds::{is_paying, usage};
 use crate::idempotency::{Key, Known};
 use crate::payment::Charge;
 use crate::rows::{load_sale, lock_claim};
+use crate::sale_changes::with_cap_since;
 use crate::tx::{Lane, Tx, Verb};
 use crate::value::Row;
 
@@ -56,7 +57,7 @@ impl Verb for BeginCheckout {
         let claim = lock_claim(tx, self.sale, self.account).await?;
         let hold = tx
             .lock(
-                "select state, expires_at, seats, total, claim, extended from holds
+                "select state, expires_at, seats, total, claim, extended, placed_at from holds
                  where id = ?1 and sale = ?2 and account = ?3",
                 &[self.hold.into(), self.sale.into(), self.account.into()],
             )
@@ -66,6 +67,7 @@ impl Verb for BeginCheckout {
             return Err(Refusal::AdmissionUsed.into());
         }
         let hold = hold.first().filter(|hold| hold.id::<ClaimId>(4) == self.claim).ok_or(Refusal::HoldNotFound)?;
+        let sale = with_cap_since(tx, sale, hold.time(6)).await?;
         order::begin(&Payable {
             sale: &sale,
             state: HoldState::parse(hold.text(0)).unwrap_or(HoldState::Expired),

@@ -111,7 +111,22 @@ fn sale_line(sale: &Sale, phase: Phase, through: i64, last_position: i64, wall: 
 
 /// Each statement pages by its first column, a number that rises, or by its first two: `?2` and `?4` are the last ones
 /// seen, `?3` is how many.
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
+    Section {
+        by_id: false,
+        sql: "select seq, until, opens_at, ends_at, admit_per_minute, waiting_room_cap, max_tickets_per_user,
+                max_active, hold_ttl_sec, claim_window_sec, shopping_window_sec, seats_per_shopper, paused
+              from sale_terms where sale = ?1 and seq > ?2 order by seq limit ?3",
+        line: |row, _| {
+            json!({
+                "type": "terms", "seq": row.int(0), "until": row.time(1), "opens_at": row.time(2),
+                "ends_at": row.time(3), "admit_per_minute": row.int(4), "waiting_room_cap": row.int(5),
+                "max_tickets_per_user": row.int(6), "max_active": row.int(7), "hold_ttl_sec": row.int(8),
+                "claim_window_sec": row.int(9), "shopping_window_sec": row.int(10),
+                "seats_per_shopper": row.int(11), "paused": row.flag(12),
+            })
+        },
+    },
     Section { by_id: false, sql: ENTRIES, line: entry_line },
     Section {
         by_id: false,

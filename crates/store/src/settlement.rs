@@ -14,6 +14,7 @@ use crate::error::{DbError, Outcome};
 use crate::holds::seat;
 use crate::payment::Charge;
 use crate::rows::{load_sale, lock_claim};
+use crate::sale_changes::with_cap_since;
 use crate::tx::{Lane, Query, Read, Tx, Verb, bulk, hex};
 use unsettled_order::Order;
 
@@ -57,9 +58,10 @@ impl Verb for FinishCheckout {
             order.forget_key(tx).await?;
             return Ok(Finished::Declined);
         }
-        let hold = tx.lock("select state, seats from holds where id = ?1", &[order.hold.into()]).await?;
+        let hold = tx.lock("select state, seats, placed_at from holds where id = ?1", &[order.hold.into()]).await?;
         let hold = hold.first().ok_or_else(|| DbError::Bug(format!("{} has no hold", order.id)))?;
         let sale = load_sale(tx, order.sale).await?;
+        let sale = with_cap_since(tx, sale, hold.time(2)).await?;
         // Two payments of one visit can cross when the first outlasts its hold.
         let ours = order.seats_are_ours(tx, hold).await? && !order.admission_is_used(tx).await?;
         let others = order.other_usage(tx, hold).await?;

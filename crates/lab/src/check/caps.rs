@@ -8,7 +8,7 @@ use crate::history::{Outcome, Value, Why};
 
 /// S5 on the export: per account, seats held and sold over time. A sold hold stays as its tickets.
 pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
-    let cap = i64::try_from(dump.sale.max_tickets_per_user).unwrap_or(i64::MAX);
+    let cap = i64::try_from(dump.highest_cap()).unwrap_or(i64::MAX);
     let mut changes: BTreeMap<&str, Vec<(i64, i64)>> = BTreeMap::new();
     // A sold hold that does not say when it ended is counted by its tickets alone.
     for hold in dump.holds.iter().filter(|hold| &*hold.state != "sold" || hold.ended_at.is_some()) {
@@ -43,7 +43,7 @@ pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
 /// S5 as the fans saw it: no hold over the cap, no fan with more acknowledged tickets than the cap.
 pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     let Some(dump) = evidence.dump else { return };
-    let cap = dump.sale.max_tickets_per_user;
+    let cap = dump.highest_cap();
     let mut tickets: BTreeMap<u32, u64> = BTreeMap::new();
     // What each fan saw on sale last: where that is no more than the cap, more cannot be asked for in earnest.
     let mut listed: HashMap<u32, u64> = HashMap::new();

@@ -11,13 +11,15 @@ const TRUNCATION_MS: u64 = 1;
 const MS_PER_MIN: i128 = 60_000;
 
 /// Q8 from the admission log: through(t2) - through(t1) <= rate x (t2 - t1) + rate x 2 s + 1 person, over closed windows.
+/// Where an operator changed the rate, each stretch has its own; a pause is a rate of 0, in which nobody at all is called.
 /// The person: a tick may carry up to a whole one, less the smallest unit of credit, on top of the time it credits.
 /// In sixty-thousandths of a person, so that nothing is rounded.
 pub(super) fn by_the_log(dump: &Dump, tally: &mut Tally) {
-    let per_min = i128::from(dump.sale.admit_per_minute);
-    let room = per_min * i128::from(CREDIT_MS + TRUNCATION_MS) + MS_PER_MIN;
+    let rates = dump.rates();
+    let credit = |per_min: u64| i128::from(per_min) * i128::from(CREDIT_MS + TRUNCATION_MS);
     let mut through_before = 0;
-    // Least of (people before a row, less what the rate gave until it): the worst window that can start here.
+    // Least of (people before a row, less what the rate gave until it, and the credit it may start with): the worst
+    // window that can start here.
     let mut worst: Option<(i128, i64, u64)> = None;
     for row in &dump.calls {
         // A row that called nobody only says what bound the tick.
@@ -30,19 +32,23 @@ pub(super) fn by_the_log(dump: &Dump, tally: &mut Tally) {
                 row.seq, row.through, dump.sale.last_position
             )
         });
-        let given = per_min * i128::from(row.at);
-        let start = (i128::from(through_before) * MS_PER_MIN - given, row.at, through_before);
+        tally.check(!dump.is_paused_at(row.at), || {
+            format!("call {} was made at {}, while the sale was paused", row.seq, format_ms(row.at))
+        });
+        let given = rates.given(row.at) + credit(rates.raised(row.at));
+        let before = i128::from(through_before) * MS_PER_MIN;
+        let start = (before - given + credit(rates.at(row.at)), row.at, through_before);
         worst = worst.into_iter().chain([start]).min();
         let (least, since, people) = worst.unwrap_or(start);
         let used = i128::from(row.through) * MS_PER_MIN - given - least;
-        tally.check(used <= room, || {
+        tally.check(used <= MS_PER_MIN, || {
             format!(
-                "{} people were called between {} and {} ({} ms) at a rate of {} a minute",
+                "{} people were called between {} and {} ({} ms) though the rate gave {:.1}",
                 row.through.saturating_sub(people),
                 format_ms(since),
                 format_ms(row.at),
                 row.at.saturating_sub(since),
-                dump.sale.admit_per_minute
+                rates.people(since, row.at)
             )
         });
         through_before = row.through;
@@ -64,7 +70,7 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
         tally.count("samples against the cap", 1);
     }
     let Some(dump) = evidence.dump.filter(|_| evidence.own_sale) else { return };
-    first_admissions(evidence, dump.sale.admit_per_minute, tally);
+    first_admissions(evidence, dump.highest_rate(), tally);
 }
 
 /// A call that a fan saw: it came between the last answer that denied it and the answer that told of it.
@@ -156,6 +162,36 @@ mod tests {
         let mut rows: Vec<(u64, i64)> = (0..50).map(|second| (1, second * 1_000)).collect();
         rows.push((25, 50_000));
         assert_eq!(logged(&rows, 600).violations, 1);
+    }
+
+    /// Ten a second until second 2, a pause until second 62, then twenty a second.
+    fn changed(rows: &[(u64, i64)]) -> u64 {
+        let mut dump = testkit::dump();
+        (dump.sale.admit_per_minute, dump.sale.last_position) = (1_200, 1_000);
+        for (until, paused) in [(2_000, false), (62_000, true)] {
+            let terms =
+                crate::dump::Terms { until, admit_per_minute: 600, max_tickets_per_user: 4, hold_ttl_sec: 30, paused };
+            dump.terms.push(terms);
+        }
+        let mut through = 0;
+        for (seq, (called, at)) in (1..).zip(rows) {
+            through += called;
+            dump.calls.push(crate::dump::Call { through, ..testkit::call(seq, *called, *at, BoundBy::Rate) });
+        }
+        testkit::of_dump(&dump, by_the_log).violations
+    }
+
+    #[test]
+    fn q8_judges_each_stretch_by_its_own_rate() {
+        assert_eq!(changed(&[(10, 1_000), (10, 2_000), (4, 62_200), (20, 63_200), (20, 64_200)]), 0);
+        assert!(changed(&[(10, 1_000), (40, 2_000)]) > 0, "today's rate excuses nothing of yesterday's");
+        assert!(changed(&[(10, 1_000), (100, 62_200)]) > 0, "credit saved up in the pause");
+    }
+
+    #[test]
+    fn q8_finds_a_call_in_a_pause() {
+        assert_eq!(changed(&[(1, 2_000), (1, 62_000)]), 0, "in the millisecond of a change either may come first");
+        assert_eq!(changed(&[(1, 30_000)]), 1);
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub(super) fn exclusive_holds(evidence: &Evidence<'_>, tally: &mut Tally) {
         tally.missing = Some(NO_EXPORT);
         return;
     };
-    let mut held = certainly_held(evidence, dump.sale.hold_ttl_sec.saturating_mul(1_000_000));
+    let mut held = certainly_held(evidence, dump.shortest_hold_sec().saturating_mul(1_000_000));
     held.sort_by(|a, b| (a.seat, a.from_us).cmp(&(b.seat, b.from_us)));
     let mut latest: Option<&Held<'_>> = None;
     for next in &held {

@@ -172,6 +172,7 @@ pub(crate) fn dump() -> Dump {
         max_tickets_per_user: 4,
         max_active: 0,
         hold_ttl_sec: 30,
+        paused: false,
         last_position: 0,
         through: 0,
     })

@@ -1,9 +1,10 @@
-//! What happens without being asked: calls, expiries, settlements, unfinished halls. One `tick(app)` per file.
+//! What happens without being asked: calls, expiries, settlements, unfinished halls, seals of the audit log. One `tick(app)` per file.
 
 pub mod admit;
 pub mod build;
 pub mod expire;
 pub mod forget;
+pub mod seal;
 pub mod settle;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ const SETTLE_EVERY: u64 = 25;
 const BUILD_EVERY: u64 = 25;
 /// Once an hour, counted in settlements.
 const FORGET_EVERY: u64 = 720;
+const SEAL_EVERY: u64 = 25;
 const TICKS_PER_SEC: u64 = 5;
 
 /// Ticks until `shutdown` turns true.
@@ -52,6 +54,9 @@ pub async fn tick(app: &App, number: u64) {
     }
     if number.is_multiple_of(BUILD_EVERY) {
         report(app, "build", build::tick(app).await);
+    }
+    if number.is_multiple_of(SEAL_EVERY) {
+        report(app, "seal", seal::tick(app).await);
     }
     report(app, "admit", admit::tick(app).await);
 }

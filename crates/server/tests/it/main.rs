@@ -3,6 +3,7 @@
 
 mod admin;
 mod app;
+mod audit;
 mod bad_input;
 mod checkout;
 mod concurrency;
@@ -10,6 +11,7 @@ mod credentials;
 mod journey;
 mod limits;
 mod operations;
+mod sale_changes;
 mod seats_holds;
 mod stream;
 mod waiting_room;

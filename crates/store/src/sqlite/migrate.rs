@@ -6,11 +6,12 @@ use super::transaction::db_error;
 use crate::error::{DbError, OpenError};
 
 /// Invariant: a step that was released is never changed; a later one is added.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("../migrations/0001_accounts.sql"),
     include_str!("../migrations/0002_sales.sql"),
     include_str!("../migrations/0003_waiting_room.sql"),
     include_str!("../migrations/0004_shop.sql"),
+    include_str!("../migrations/0005_operator.sql"),
 ];
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {

@@ -4,6 +4,7 @@
 //! `engine` and `crash`. That the checks can fail is shown in `planted_bugs`.
 
 mod accounts;
+mod audit;
 mod catalog;
 mod checkout;
 mod claims;
@@ -15,6 +16,7 @@ mod idempotency;
 mod joining;
 mod model;
 mod planted_bugs;
+mod sale_changes;
 mod stats_export;
 mod sweeps;
 mod tickets;
@@ -239,6 +241,31 @@ macro_rules! contract {
                 figures_and_export_of_an_unknown_sale_are_not_found
                 the_operator_reads_the_line_by_pages
                 a_node_that_starts_loads_what_is_there
+            }
+            sale_changes {
+                a_change_is_written_remembered_and_audited
+                a_change_that_is_made_already_is_only_audited
+                a_refused_change_leaves_nothing
+                a_pause_calls_nobody_and_saves_nothing_up
+                a_new_rate_counts_from_the_next_tick_and_takes_nothing_back
+                a_smaller_room_and_a_lower_cap_of_people_call_nobody_out
+                shorter_windows_leave_old_deadlines_alone
+                a_hold_is_paid_under_the_cap_that_it_was_placed_under
+                a_closed_sale_stays_closed
+                an_unknown_sale_has_no_terms_to_change
+            }
+            audit {
+                acts_are_read_in_order_by_page_and_by_subject
+                every_act_is_sealed_once_and_the_chain_holds
+                one_seal_holds_no_more_rows_than_a_command_may_write
+                only_the_leader_seals
+                a_changed_entry_breaks_the_chain
+                a_removed_entry_breaks_the_chain
+                a_moved_entry_breaks_the_chain
+                an_inserted_entry_breaks_the_chain
+                a_removed_or_rewritten_seal_breaks_the_chain
+                an_entry_that_comes_behind_a_sealed_one_is_sealed_too
+                a_backdated_entry_is_told_as_late
             }
         }
     };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test shows where, which is all that is needed")]
 
 mod crash;
+mod judged;
 mod process;
 mod storage_errors;
 mod tidy;

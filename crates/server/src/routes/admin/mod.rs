@@ -1,6 +1,8 @@
 //! What the operator does, one file per noun, and what these have in common.
 
 pub mod accounts;
+pub mod audit;
+pub mod changes;
 pub mod events;
 pub mod line;
 pub mod sales;

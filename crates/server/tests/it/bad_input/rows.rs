@@ -49,6 +49,17 @@ fn wrong_numbers(field: &'static str) -> Vec<(&'static str, Value)> {
     wrong.into_iter().map(|value| (field, value)).collect()
 }
 
+/// An act on a whole sale, with a reason or without.
+fn acted(route: &'static str) -> Row {
+    Row {
+        route,
+        caller: As::Operator,
+        body: Some(json!({ "reason": "why" })),
+        needed: &[],
+        wrong: [wrong_texts("reason"), vec![("reason", json!("x".repeat(501))), ("reason", json!(null))]].concat(),
+    }
+}
+
 pub(super) fn rows(event: &str) -> Vec<Row> {
     let sale = json!({ "event_id": event, "opens_at": "2026-11-23T12:00:00Z", "ends_at": "2026-11-24T12:00:00Z" });
     let numbers = [
@@ -62,6 +73,16 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
         "shopping_window_sec",
         "seats_per_shopper",
         "price",
+    ];
+    let changeable = [
+        "admit_per_minute",
+        "waiting_room_cap",
+        "max_tickets_per_user",
+        "max_active",
+        "hold_ttl_sec",
+        "claim_window_sec",
+        "shopping_window_sec",
+        "seats_per_shopper",
     ];
     let times = |field: &'static str| {
         ["", "tomorrow", "2026-11-23", "2026-13-01T00:00:00Z", "2026-11-23T12:00:00", "\u{0}"]
@@ -203,9 +224,36 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
         },
         plain("GET /v1/admin/sales", As::Operator),
         plain("GET /v1/admin/sales/{id}", As::Operator),
+        Row {
+            route: "PATCH /v1/admin/sales/{id}",
+            caller: As::Operator,
+            body: Some(json!({ "admit_per_minute": 60_000 })),
+            needed: &[],
+            wrong: [
+                changeable.into_iter().flat_map(wrong_numbers).collect(),
+                changeable.map(|field| (field, json!(null))).to_vec(),
+                wrong_texts("reason"),
+                times("opens_at").collect(),
+                times("ends_at").collect(),
+                vec![
+                    ("ends_at", json!("2026-11-23T12:00:00Z")),
+                    ("hold_ttl_sec", json!(0)),
+                    ("total_seats", json!(5)),
+                    ("currency", json!("USD")),
+                    ("seating", json!([])),
+                    ("unheard_of", json!(1)),
+                ],
+            ]
+            .concat(),
+        },
+        acted("POST /v1/admin/sales/{id}/pause"),
+        acted("POST /v1/admin/sales/{id}/resume"),
+        acted("POST /v1/admin/sales/{id}/close"),
         plain("GET /v1/admin/sales/{id}/stats", As::Operator),
         plain("GET /v1/admin/sales/{id}/queue-entries", As::Operator),
         plain("GET /v1/admin/sales/{id}/export", As::Operator),
+        plain("GET /v1/admin/sales/{id}/audit", As::Operator),
+        plain("GET /v1/admin/audit", As::Operator),
         Row {
             route: "POST /v1/admin/accounts/bulk",
             caller: As::Operator,
