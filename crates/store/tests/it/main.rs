@@ -16,6 +16,7 @@ mod idempotency;
 mod joining;
 mod model;
 mod planted_bugs;
+mod report;
 mod sale_changes;
 mod stats_export;
 mod sweeps;
@@ -266,6 +267,15 @@ macro_rules! contract {
                 a_removed_or_rewritten_seal_breaks_the_chain
                 an_entry_that_comes_behind_a_sealed_one_is_sealed_too
                 a_backdated_entry_is_told_as_late
+            }
+            report {
+                a_report_of_nothing_is_empty
+                everybody_who_was_called_is_told_where_he_went
+                the_most_who_were_inside_at_once_are_counted
+                what_the_drip_did_is_told_beside_what_it_was_set_to
+                seats_are_told_by_section_and_the_last_one_sold_by_its_time
+                money_given_back_is_told_apart
+                every_order_is_listed_with_what_became_of_it
             }
         }
     };

@@ -3,8 +3,11 @@
 pub mod accounts;
 pub mod audit;
 pub mod changes;
+mod csv;
 pub mod events;
 pub mod line;
+pub mod orders;
+pub mod report;
 pub mod sales;
 
 use axum::response::{IntoResponse, Response};

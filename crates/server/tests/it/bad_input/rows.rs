@@ -252,6 +252,9 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
         plain("GET /v1/admin/sales/{id}/stats", As::Operator),
         plain("GET /v1/admin/sales/{id}/queue-entries", As::Operator),
         plain("GET /v1/admin/sales/{id}/export", As::Operator),
+        plain("GET /v1/admin/sales/{id}/orders", As::Operator),
+        plain("GET /v1/admin/sales/{id}/orders.csv", As::Operator),
+        plain("GET /v1/admin/sales/{id}/report", As::Operator),
         plain("GET /v1/admin/sales/{id}/audit", As::Operator),
         plain("GET /v1/admin/audit", As::Operator),
         Row {
