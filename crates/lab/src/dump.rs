@@ -27,6 +27,9 @@ pub(crate) struct Terms {
     pub(crate) until: i64,
     pub(crate) admit_per_minute: u64,
     pub(crate) max_tickets_per_user: u64,
+    /// 0: none.
+    #[serde(default)]
+    pub(crate) max_active: u64,
     pub(crate) hold_ttl_sec: u64,
     pub(crate) paused: bool,
 }

@@ -47,7 +47,7 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
         dump,
         samples: &played.samples,
         staleness_us: prepared.live.staleness_ms.saturating_mul(1_000),
-        max_active: dump.map_or(0, |dump| dump.sale.max_active),
+        max_active: dump.map_or(0, |dump| dump.highest_max_active()),
         own_sale,
         owed: Owed::of(&prepared.plan.fans, &played.recorded.reached, &played.unfinished),
     });

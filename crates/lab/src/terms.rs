@@ -49,6 +49,13 @@ impl Dump {
         self.terms.iter().map(|terms| terms.max_tickets_per_user).fold(self.sale.max_tickets_per_user, u64::max)
     }
 
+    /// People inside at once, at most, in the kindest of times; 0: no cap. Samples do not say which terms they were taken
+    /// under, and a cap that was lowered calls nobody out.
+    pub(crate) fn highest_max_active(&self) -> u64 {
+        let caps = self.terms.iter().map(|terms| terms.max_active).chain([self.sale.max_active]);
+        caps.reduce(|a, b| if a == 0 || b == 0 { 0 } else { a.max(b) }).unwrap_or(0)
+    }
+
     /// For so long every hold is certainly held.
     pub(crate) fn shortest_hold_sec(&self) -> u64 {
         self.terms.iter().map(|terms| terms.hold_ttl_sec).fold(self.sale.hold_ttl_sec, u64::min)
@@ -96,7 +103,14 @@ mod tests {
         let mut dump = testkit::dump();
         dump.sale.admit_per_minute = 6_000;
         for (until, paused) in [(10_000, false), (20_000, true)] {
-            let terms = Terms { until, admit_per_minute: 600, max_tickets_per_user: 4, hold_ttl_sec: 30, paused };
+            let terms = Terms {
+                until,
+                admit_per_minute: 600,
+                max_tickets_per_user: 4,
+                max_active: 9,
+                hold_ttl_sec: 30,
+                paused,
+            };
             dump.terms.push(terms);
         }
         dump
@@ -124,6 +138,10 @@ mod tests {
     fn of_caps_and_windows_the_kindest_counts() {
         let mut dump = dump();
         (dump.sale.max_tickets_per_user, dump.sale.hold_ttl_sec) = (2, 60);
+        dump.sale.max_active = 5;
+        assert_eq!(dump.highest_max_active(), 9);
+        dump.sale.max_active = 0;
+        assert_eq!(dump.highest_max_active(), 0, "there was a time without a cap");
         assert_eq!((dump.highest_cap(), dump.shortest_hold_sec(), dump.highest_rate()), (4, 30, 6_000));
     }
 }

@@ -169,8 +169,14 @@ mod tests {
         let mut dump = testkit::dump();
         (dump.sale.admit_per_minute, dump.sale.last_position) = (1_200, 1_000);
         for (until, paused) in [(2_000, false), (62_000, true)] {
-            let terms =
-                crate::dump::Terms { until, admit_per_minute: 600, max_tickets_per_user: 4, hold_ttl_sec: 30, paused };
+            let terms = crate::dump::Terms {
+                until,
+                admit_per_minute: 600,
+                max_tickets_per_user: 4,
+                max_active: 0,
+                hold_ttl_sec: 30,
+                paused,
+            };
             dump.terms.push(terms);
         }
         let mut through = 0;

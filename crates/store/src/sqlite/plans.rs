@@ -107,3 +107,26 @@ fn the_tickets_of_many_orders_are_found_by_order() {
     );
     assert!(plan.contains("tickets_order (order_id=?)"), "{plan}");
 }
+
+#[test]
+fn what_is_not_sealed_is_found_without_the_rest_of_the_log() {
+    let plan =
+        plan("select id, at, actor, act, subject, details from audit_log where seal is null order by id limit ?1");
+    assert!(plan.contains("audit_log_sealed (seal=?)") && !plan.contains("B-TREE"), "{plan}");
+}
+
+#[test]
+fn the_cap_of_a_hold_is_found_among_the_terms_of_its_sale() {
+    let sql = "select coalesce(max(max_tickets_per_user), 0) from sale_terms where sale = ?1 and until >= ?2";
+    let plan = plan(sql);
+    assert!(plan.contains("PRIMARY KEY (sale=?)"), "{plan}");
+}
+
+#[test]
+fn a_page_of_orders_starts_where_the_last_one_ended() {
+    let plan = plan(
+        "select o.id from orders o
+         where o.sale = ?1 and (o.created_at, o.id) > (?2, ?3) order by o.created_at, o.id limit ?4",
+    );
+    assert!(plan.contains("orders_sale (sale=? AND (created_at,id)>(?,?))") && !plan.contains("B-TREE"), "{plan}");
+}

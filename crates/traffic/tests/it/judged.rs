@@ -113,7 +113,7 @@ impl World {
     }
 
     async fn export(&self) -> Vec<Value> {
-        let (sink, mut lines) = tokio::sync::mpsc::channel(64);
+        let (sink, mut lines) = tokio::sync::mpsc::channel::<Vec<u8>>(64);
         let mut all = Vec::new();
         let read = async {
             while let Some(line) = lines.recv().await {
