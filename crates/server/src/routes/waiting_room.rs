@@ -273,21 +273,29 @@ const fn message(state: Standing, phase: Phase) -> &'static str {
     }
 }
 
-/// Gives the place up.
+#[derive(Serialize, ToSchema)]
+pub struct LeaveAnswer {
+    /// The one that was given up.
+    position: i64,
+    #[schema(value_type = String)]
+    state: Standing,
+    message: &'static str,
+}
+
+/// Gives the place up, and with it the admission and the hold. Joining again starts at the end.
 #[utoipa::path(post, path = "/v1/sales/{id}/waiting-room/leave", tag = "fan", security(("session" = [])), responses(
-    (status = 200, description = "the place is given up; joining again starts at the end"),
-    (status = 404, description = "not_in_queue"), (status = 409, description = "checkout_in_progress")))]
+    (status = 200, body = LeaveAnswer), (status = 401, description = "session_invalid"),
+    (status = 404, description = "not_in_queue or sale_not_found"),
+    (status = 409, description = "checkout_in_progress"), (status = 429, description = "rate_limited")))]
 pub async fn leave(
     State(app): State<Shared>,
     Fan(account): Fan,
     Named(id): Named<String>,
-) -> Result<Json<serde_json::Value>, Problem> {
+) -> Result<Json<LeaveAnswer>, Problem> {
     app.limits.check(RouteClass::Join, account, app.clock.monotonic())?;
     let room = app.room(&id)?;
     let (store, sale) = (app.store.clone(), room.id);
     let leave = store::queue::Leave { sale, account };
     let position = app.detached(async move { Ok(store.run(leave).await?) }).await?;
-    Ok(Json(serde_json::json!({
-        "position": position, "state": Standing::Left, "message": message(Standing::Left, Phase::Open),
-    })))
+    Ok(Json(LeaveAnswer { position, state: Standing::Left, message: message(Standing::Left, Phase::Open) }))
 }

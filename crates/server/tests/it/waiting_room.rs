@@ -5,7 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{Fan, Shopper, TestApp};
+use crate::app::{Answer, Fan, Shopper, TestApp};
 
 /// The claim that an admission names.
 fn claim_of(admission: &str) -> String {
@@ -348,6 +348,51 @@ async fn leaving_from_inside_frees_the_seats_and_ends_the_admission() {
     app.checkout(&sale, &shopper, &hold, "pay").await.refused(410, "hold_expired");
     let stats = app.stats(&sale).await;
     assert_eq!((&stats["available_seats"], &stats["left"], &stats["inside"]), (&json!(100), &json!(1), &json!(0)));
+}
+
+#[tokio::test]
+async fn the_answers_say_what_leaving_costs_before_it_happens() {
+    let app = TestApp::start().await;
+    let still = app.sale_with(json!({ "admit_per_minute": 0 })).await;
+    let fan = app.fan().await;
+    let says = |answer: Answer| answer["message"].as_str().unwrap().contains("new place at the end");
+    assert!(says(app.join(&still, &fan).await), "waiting");
+    assert!(says(app.status(&still, &fan).await), "waiting");
+    let sale = app.sale().await;
+    let shopper = app.admitted(&sale).await;
+    assert!(says(app.status(&sale, &shopper.fan).await), "inside");
+    assert!(says(app.leave(&sale, &shopper.fan).await), "and when it has happened");
+    let again = app.join(&sale, &shopper.fan).await;
+    assert_eq!(again.expect(StatusCode::CREATED)["position"], 2);
+    app.pass(200).await;
+    assert_eq!(app.status(&sale, &shopper.fan).await["state"], "inside", "a claim of the new place");
+    app.hold(&sale, &shopper, "old", &["GA-1-1"]).await.refused(403, "admission_expired");
+}
+
+#[tokio::test]
+async fn who_has_no_place_or_has_left_already_cannot_leave() {
+    let app = TestApp::start().await;
+    let (sale, fan) = (app.sale().await, app.fan().await);
+    app.leave(&sale, &fan).await.refused(404, "not_in_queue");
+    line(&app, &sale, 1).await;
+    app.join(&sale, &fan).await.expect(StatusCode::CREATED);
+    let left = app.leave(&sale, &fan).await;
+    assert_eq!(left.expect(StatusCode::OK)["position"], 2);
+    app.leave(&sale, &fan).await.refused(404, "not_in_queue");
+    assert_eq!(app.stats(&sale).await["left"], 1);
+}
+
+#[tokio::test]
+async fn a_returner_who_leaves_is_not_called_again() {
+    let app = TestApp::start().await;
+    let sale = app.sale_with(json!({ "admit_per_minute": 60, "claim_window_sec": 2 })).await;
+    let fans = line(&app, &sale, 1).await;
+    app.pass(3_000).await;
+    assert_eq!(app.status(&sale, &fans[0]).await["state"], "returning");
+    app.leave(&sale, &fans[0]).await.expect(StatusCode::OK);
+    app.pass(3_000).await;
+    assert_eq!(app.status(&sale, &fans[0]).await["state"], "left");
+    assert_eq!(app.stats(&sale).await["returning"], 0);
 }
 
 #[tokio::test]
