@@ -11,7 +11,7 @@ TRAFFIC_DATA=$TMP/data
 PORT=$(free_port)
 export TRAFFIC_BIN TRAFFIC_DATA PORT
 unset HOST DATABASE_URL ADMIN_API_KEY DEMO_API_KEY
-TOUR_SEC=60   # ten calls and a wait for admission: seconds
+TOUR_SEC=60   # eleven calls and a wait for admission: seconds
 
 trap 'scripts/stop-traffic.sh >/dev/null 2>&1 || true; rm -rf "$TMP"' EXIT
 
@@ -31,7 +31,7 @@ position() { line "$1" | sed -n 's/.*"position":\([0-9]*\).*/\1/p'; }
 # One line an answer: "STATUS BODY".
 step=0
 for expected in "200 demo sale" "201 register" "201 join" "200 join again" "200 status" "200 hold" "200 checkout" \
-    "200 checkout again" "200 order" "403 transfer"; do
+    "200 checkout again" "200 order" "200 ticket" "403 transfer"; do
     step=$((step + 1))
     check "${expected#* } answers ${expected%% *}" same "${expected%% *}" "$(line "$step" | cut -d ' ' -f 1)"
 done
@@ -40,7 +40,8 @@ check "joining twice gives a place" [ -n "$(position 3)" ]
 check "joining twice gives the same place" same "$(position 3)" "$(position 4)"
 check "the fan is admitted" grep -q '"admitted":true' <<<"$(line 5)"
 check "the same checkout gives the same bytes" same "$(line 7)" "$(line 8)"
-check "the transfer is refused by name" grep -q '"code":"transfer_blocked"' <<<"$(line 10)"
+check "the ticket has a code for the door" grep -q '"code":"ey' <<<"$(line 10)"
+check "the transfer is refused by name" grep -q '"code":"transfer_blocked"' <<<"$(line 11)"
 
 while read -r target; do
     check "make $target exists" grep -q "^$target:" Makefile

@@ -10,6 +10,7 @@ pub enum Refusal {
     SaleNotFound,
     EventNotFound,
     OrderNotFound,
+    TicketNotFound,
     HoldNotFound,
     EmailTaken,
     /// E-mail and password do not match an account; deliberately does not say which.
@@ -63,6 +64,7 @@ impl Refusal {
             Self::SaleNotFound => "sale_not_found",
             Self::EventNotFound => "event_not_found",
             Self::OrderNotFound => "order_not_found",
+            Self::TicketNotFound => "ticket_not_found",
             Self::HoldNotFound => "hold_not_found",
             Self::EmailTaken => "email_taken",
             Self::LoginFailed => "login_failed",
@@ -99,6 +101,7 @@ impl fmt::Display for Refusal {
             Self::SaleNotFound => "There is no sale with this id.",
             Self::EventNotFound => "There is no event with this id.",
             Self::OrderNotFound => "You have no order with this id.",
+            Self::TicketNotFound => "You have no ticket with this id.",
             Self::HoldNotFound => "You have no hold with this id.",
             Self::EmailTaken => "An account with this e-mail address exists already.",
             Self::LoginFailed => "E-mail address and password do not match.",

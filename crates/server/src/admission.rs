@@ -8,7 +8,7 @@ use domain::{AccountId, ClaimId, Refusal, SaleId, Timestamp};
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{AdmissionKey, Keys};
+use crate::keys::{Keys, SigningKey};
 
 const ISSUER: &str = "traffic";
 /// Long enough to be re-signed at half its life by fans who poll every 20 s, short enough to be little worth stealing.
@@ -118,7 +118,7 @@ impl Admissions {
         Some(Verified { admission, not_before: at(claims.nbf)? })
     }
 
-    fn key(&self, kid: &str) -> Option<&AdmissionKey> {
+    fn key(&self, kid: &str) -> Option<&SigningKey> {
         self.keys.accepted().map(|set| &set.admission).find(|key| key.kid == kid)
     }
 }

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::admission::Admissions;
-use crate::config::{Config, Secret};
-use crate::keys::Keys;
+use crate::config::{Config, ConfigError, Secret};
+use crate::keys::{KEY_BYTES, Keys, seeded};
 use crate::limits::Limits;
 use crate::listener::ConnectionCounts;
 use crate::metrics::Metrics;
@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::router;
 use crate::session::SessionCookie;
 use crate::streams::Streams;
+use crate::tickets::TicketSigner;
 use crate::waiting_room::listeners::WAVES;
 use crate::waiting_room::{Room, Rooms};
 
@@ -52,6 +53,7 @@ pub struct App {
     pub ids: Arc<dyn Ids>,
     pub keys: Arc<Keys>,
     pub admissions: Admissions,
+    pub tickets: TicketSigner,
     pub cookie: SessionCookie,
     pub limits: Limits,
     pub passwords: Passwords,
@@ -85,8 +87,13 @@ pub struct Outside {
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// What a setting names cannot be used.
+    #[error(transparent)]
+    Setting(#[from] ConfigError),
     #[error(transparent)]
     Open(#[from] store::OpenError),
+    #[error("the ticket key in the database is no key: `signing_keys`, `ticket_key`")]
+    KeptTicketKey,
     #[error("the store cannot be read")]
     Store(#[from] Failure),
     #[error("the password threads cannot be started")]
@@ -97,6 +104,8 @@ impl App {
     /// Opens the store, migrates it, loads the read model, takes the lease.
     pub async fn start(config: Config, outside: Outside) -> Result<Shared, StartError> {
         let Outside { clock, ids, cores, connections, streams_max, patience } = outside;
+        // Before the data is touched.
+        let ticket_key = config.ticket_key_file.as_deref().map(TicketSigner::read).transpose()?;
         let rooms = Arc::new(Rooms::default());
         let store = Store::open(store::Options {
             url: config.database_url.to_string(),
@@ -111,9 +120,14 @@ impl App {
             Some(secret) => secret.clone(),
             None => kept_secret(&store, ids.as_ref()).await?,
         };
+        let tickets = match ticket_key {
+            Some(signer) => signer,
+            None => kept_ticket_key(&store, ids.as_ref()).await?,
+        };
         let keys = Arc::new(Keys::derive(&secret, config.jwt_secret_previous.as_ref()));
         Ok(Arc::new(Self {
             admissions: Admissions::new(Arc::clone(&keys)),
+            tickets,
             cookie: SessionCookie { secure: !config.is_development() },
             limits: Limits::default(),
             passwords: Passwords::start(cores)?,
@@ -193,6 +207,13 @@ async fn kept_secret(store: &Store, ids: &dyn Ids) -> Result<Secret, Failure> {
     let fresh: String = ids.secret().iter().map(|byte| format!("{byte:02x}")).collect();
     let kept = store.run(store::keys::KeepSecret { name: "jwt_secret", fresh: fresh.into_bytes() }).await?;
     Ok(Secret::new(String::from_utf8_lossy(&kept).into_owned()))
+}
+
+/// Without a file the key of tickets is made once and kept with the data: what was printed must stay good.
+async fn kept_ticket_key(store: &Store, ids: &dyn Ids) -> Result<TicketSigner, StartError> {
+    let kept = store.run(store::keys::KeepSecret { name: "ticket_key", fresh: ids.secret().to_vec() }).await?;
+    let seed = <[u8; KEY_BYTES]>::try_from(kept).map_err(|_| StartError::KeptTicketKey)?;
+    Ok(TicketSigner::new(&seeded(&seed)))
 }
 
 /// The read model of every sale that is not long over. Nothing is written meanwhile: no request is served yet.

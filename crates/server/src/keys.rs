@@ -1,4 +1,5 @@
-//! The signing keys of sessions and admissions, all derived from one secret, so that every node has the same.
+//! The keys of sessions and admissions, all derived from one secret, so that every node has the same; and what every
+//! signing key has, also that of tickets.
 
 use std::fmt;
 
@@ -15,7 +16,7 @@ use crate::config::Secret;
 
 /// Part of every derivation: another version of Traffic's formats would get other keys from the same secret.
 const DERIVATION: &[u8] = b"traffic/keys/1";
-const KEY_BYTES: usize = 32;
+pub const KEY_BYTES: usize = 32;
 /// 64 bits of hash tell two keys apart; the id decides nothing.
 const KID_BYTES: usize = 8;
 
@@ -30,11 +31,11 @@ pub struct Keys {
 /// The keys of one secret.
 pub struct KeySet {
     pub session: hmac::Key,
-    pub admission: AdmissionKey,
+    pub admission: SigningKey,
 }
 
-/// An Ed25519 pair. The public half is published, so that others can check an admission.
-pub struct AdmissionKey {
+/// An Ed25519 pair. The public half is published, so that others can check what it signs.
+pub struct SigningKey {
     pub kid: String,
     pub signing: EncodingKey,
     pub verifying: DecodingKey,
@@ -51,9 +52,10 @@ impl Keys {
         std::iter::once(&self.current).chain(&self.previous)
     }
 
-    /// The body of `/.well-known/jwks.json` (RFC 7517, RFC 8037).
-    pub fn jwks(&self) -> serde_json::Value {
-        let keys: Vec<_> = self.accepted().map(|set| set.admission.jwk()).collect();
+    /// The body of `/.well-known/jwks.json` (RFC 7517, RFC 8037): the keys of admissions, then that of tickets.
+    pub fn jwks(&self, ticket: &SigningKey) -> serde_json::Value {
+        let admissions = self.accepted().map(|set| &set.admission);
+        let keys: Vec<_> = admissions.chain([ticket]).map(SigningKey::jwk).collect();
         json!({ "keys": keys })
     }
 }
@@ -62,7 +64,7 @@ impl KeySet {
     fn derive(secret: &Secret) -> Self {
         Self {
             session: hmac::Key::new(hmac::HMAC_SHA256, &expand(secret, b"session hmac-sha256")),
-            admission: AdmissionKey::from_seed(&expand(secret, b"admission ed25519")),
+            admission: SigningKey::new("", &seeded(&expand(secret, b"admission ed25519"))),
         }
     }
 }
@@ -73,13 +75,19 @@ impl fmt::Debug for KeySet {
     }
 }
 
-impl AdmissionKey {
-    fn from_seed(seed: &[u8; KEY_BYTES]) -> Self {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed).expect("every 32 bytes are an Ed25519 seed");
+/// The pair of a seed.
+pub fn seeded(seed: &[u8; KEY_BYTES]) -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(seed).expect("every 32 bytes are an Ed25519 seed")
+}
+
+impl SigningKey {
+    /// The key id begins with `kind`, so that who reads the published keys sees what each is for.
+    pub fn new(kind: &str, pair: &Ed25519KeyPair) -> Self {
         let public = pair.public_key().as_ref();
-        let pkcs8 = pair.to_pkcs8().expect("a pair made from its seed can be written");
+        let pkcs8 = pair.to_pkcs8().expect("a pair in memory can be written");
+        let hash = digest(&SHA256, public);
         Self {
-            kid: BASE64_URL_SAFE_NO_PAD.encode(&digest(&SHA256, public).as_ref()[..KID_BYTES]),
+            kid: format!("{kind}{}", BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..KID_BYTES])),
             signing: EncodingKey::from_ed_der(pkcs8.as_ref()),
             verifying: DecodingKey::from_ed_der(public),
             public_base64: BASE64_URL_SAFE_NO_PAD.encode(public),
@@ -111,10 +119,14 @@ fn expand(secret: &Secret, purpose: &[u8]) -> [u8; KEY_BYTES] {
 mod tests {
     use super::*;
 
+    fn jwks(keys: &Keys) -> serde_json::Value {
+        keys.jwks(&SigningKey::new("ticket-", &seeded(&[1; KEY_BYTES])))
+    }
+
     #[test]
     fn the_same_secret_gives_the_same_keys_on_every_node() {
         let [one, two] = ["secret a", "secret a"].map(|secret| Keys::derive(&Secret::new(secret), None));
-        assert_eq!(one.jwks(), two.jwks());
+        assert_eq!(jwks(&one), jwks(&two));
         assert_eq!(hmac::sign(&one.current.session, b"x").as_ref(), hmac::sign(&two.current.session, b"x").as_ref());
     }
 
@@ -125,7 +137,7 @@ mod tests {
         let keys = Keys::derive(&Secret::new("golden secret"), None);
         let tag = BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&keys.current.session, b"golden message"));
         insta::assert_snapshot!(tag, @"JI3V-pFdNCFN_bSPCGrXUnYMNHKwT1mqUcLJ5g4BX2E");
-        insta::assert_snapshot!(keys.jwks(), @r#"{"keys":[{"alg":"EdDSA","crv":"Ed25519","kid":"krtWKXS-eY8","kty":"OKP","use":"sig","x":"IAXCu4M1mvdRNTqo0YyHVel6qOdYXaJjKIAai6PzfTU"}]}"#);
+        insta::assert_snapshot!(keys.current.admission.jwk(), @r#"{"alg":"EdDSA","crv":"Ed25519","kid":"krtWKXS-eY8","kty":"OKP","use":"sig","x":"IAXCu4M1mvdRNTqo0YyHVel6qOdYXaJjKIAai6PzfTU"}"#);
     }
 
     #[test]
@@ -136,12 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn the_published_keys_hold_current_and_previous_and_no_private_part() {
+    fn the_published_keys_hold_current_and_previous_and_tickets_and_no_private_part() {
         let keys = Keys::derive(&Secret::new("new"), Some(&Secret::new("old")));
-        let published = keys.jwks();
+        let published = jwks(&keys);
         let list = published["keys"].as_array().unwrap();
-        assert_eq!(list.len(), 2);
+        assert_eq!(list.len(), 3);
         assert_ne!(list[0]["kid"], list[1]["kid"]);
+        assert!(list[2]["kid"].as_str().unwrap().starts_with("ticket-"));
         assert!(list.iter().all(|key| key.get("d").is_none()));
         let debug = format!("{keys:?}");
         assert!(!debug.contains("signing"), "{debug}");

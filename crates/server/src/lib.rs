@@ -16,5 +16,6 @@ pub mod router;
 pub mod routes;
 pub mod session;
 pub mod streams;
+pub mod tickets;
 pub mod waiting_room;
 pub mod worker;

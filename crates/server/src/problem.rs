@@ -115,6 +115,7 @@ const fn status(refusal: &Refusal) -> StatusCode {
         Refusal::SaleNotFound
         | Refusal::EventNotFound
         | Refusal::OrderNotFound
+        | Refusal::TicketNotFound
         | Refusal::HoldNotFound
         | Refusal::NotInQueue => StatusCode::NOT_FOUND,
         Refusal::EmailTaken
@@ -217,6 +218,7 @@ mod tests {
             Refusal::SaleNotFound,
             Refusal::EventNotFound,
             Refusal::OrderNotFound,
+            Refusal::TicketNotFound,
             Refusal::HoldNotFound,
             Refusal::EmailTaken,
             Refusal::LoginFailed,
@@ -249,6 +251,7 @@ mod tests {
         404 sale_not_found
         404 event_not_found
         404 order_not_found
+        404 ticket_not_found
         404 hold_not_found
         409 email_taken
         401 login_failed

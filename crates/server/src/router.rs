@@ -19,7 +19,7 @@ use crate::answer;
 use crate::app::Shared;
 use crate::problem::Problem;
 use crate::routes::{
-    admin, auth, checkout, demo, docs, health, holds, orders, pages, sales, seats, stream, waiting_room,
+    admin, auth, checkout, demo, docs, health, holds, orders, pages, sales, seats, stream, tickets, waiting_room,
 };
 
 #[derive(OpenApi)]
@@ -45,8 +45,11 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(holds::place, holds::own))
         .routes(routes!(holds::release))
         .routes(routes!(checkout::checkout))
+        .routes(routes!(orders::list))
         .routes(routes!(orders::one))
-        .routes(routes!(orders::transfer))
+        .routes(routes!(tickets::list))
+        .routes(routes!(tickets::one))
+        .routes(routes!(tickets::transfer))
         .routes(routes!(admin::events::create_event, admin::events::events))
         .routes(routes!(admin::sales::create_sale, admin::sales::sales))
         .routes(routes!(admin::sales::sale, admin::changes::patch))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use server::app::{App, Outside, Shared};
+use server::app::{App, Outside, Shared, StartError};
 use server::config::{Config, ConfigError};
 use server::listener::{ConnectionCounts, ConnectionLimits, Listener};
 use server::{router, routes, worker};
@@ -100,7 +100,11 @@ async fn start(
         streams_max: limits.streams_max(),
         patience: Some(PATIENCE),
     };
-    let app = App::start(config, outside).await?;
+    let app = App::start(config, outside).await.map_err(|error| match error {
+        // A wrong setting, like those found before.
+        StartError::Setting(wrong) => anyhow::Error::new(wrong),
+        other => other.into(),
+    })?;
     if app.config.lab {
         let sale = routes::demo::ensure_demo_sale(&app)
             .await

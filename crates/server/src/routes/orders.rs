@@ -1,13 +1,14 @@
-//! Orders as their owner reads them, and the transfer that never happens.
+//! Orders as their owner reads them.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use domain::seat_map::parts;
 use domain::{Refusal, Timestamp};
 use serde::Serialize;
-use store::orders::OwnOrder;
+use store::orders::{Order, OwnOrder, OwnOrders};
 use utoipa::ToSchema;
 
+use super::page::{self, Page};
 use crate::app::Shared;
 use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
@@ -36,6 +37,29 @@ pub struct TicketFacts {
     attendee: Option<String>,
 }
 
+#[derive(Serialize, ToSchema)]
+pub struct OrderList {
+    orders: Vec<OrderFacts>,
+    /// The `after` of the next page; null on the last.
+    next_after: Option<String>,
+}
+
+/// One's own orders, newest first, a page at a time.
+#[utoipa::path(get, path = "/v1/orders", tag = "fan", security(("session" = [])), params(Page), responses(
+    (status = 200, body = OrderList), (status = 401, description = "session_invalid"),
+    (status = 422, description = "invalid_field: after or limit"), (status = 429, description = "rate_limited")))]
+pub async fn list(
+    State(app): State<Shared>,
+    Fan(account): Fan,
+    Query(page): Query<Page>,
+) -> Result<Json<OrderList>, Problem> {
+    app.limits.check(RouteClass::Seats, account, app.clock.monotonic())?;
+    let (after, limit) = (page.after()?, page.limit()?);
+    let orders = app.store.read(OwnOrders { account, after, limit }).await?.ok_or_else(Page::no_such_after)?;
+    let next_after = page::next(&orders, limit, |order| order.id);
+    Ok(Json(OrderList { orders: orders.into_iter().map(facts).collect(), next_after }))
+}
+
 /// One's own order.
 #[utoipa::path(get, path = "/v1/orders/{id}", tag = "fan", security(("session" = [])), responses(
     (status = 200, body = OrderFacts), (status = 404, description = "order_not_found, also for another's")))]
@@ -47,6 +71,10 @@ pub async fn one(
     app.limits.check(RouteClass::Seats, account, app.clock.monotonic())?;
     let order = id.parse().map_err(|_| Refusal::OrderNotFound)?;
     let order = app.store.read(OwnOrder { account, order }).await?.ok_or(Refusal::OrderNotFound)?;
+    Ok(Json(facts(order)))
+}
+
+fn facts(order: Order) -> OrderFacts {
     let tickets = order.tickets.into_iter().map(|ticket| {
         let seat = parts(&ticket.label);
         TicketFacts {
@@ -59,7 +87,7 @@ pub async fn one(
             attendee: ticket.attendee,
         }
     });
-    Ok(Json(OrderFacts {
+    OrderFacts {
         order_id: order.id.to_string(),
         sale_id: order.sale.to_string(),
         status: order.status,
@@ -67,12 +95,5 @@ pub async fn one(
         currency: order.currency,
         created_at: order.created_at,
         tickets: tickets.collect(),
-    }))
-}
-
-/// Tickets are bound to their buyer: always refused, with or without credentials.
-#[utoipa::path(post, path = "/v1/tickets/transfer", tag = "fan",
-    responses((status = 403, description = "transfer_blocked")))]
-pub async fn transfer() -> Problem {
-    Refusal::TransferBlocked.into()
+    }
 }

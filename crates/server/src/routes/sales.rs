@@ -5,7 +5,7 @@ use axum::extract::State;
 use domain::waiting_room::{Band, seats_left};
 use domain::{Refusal, Timestamp};
 use serde::Serialize;
-use store::catalog::{Listed, Sales};
+use store::catalog::{Event, Listed, Sales};
 use utoipa::ToSchema;
 
 use crate::app::{App, Shared};
@@ -36,6 +36,17 @@ pub struct EventFacts {
     venue: String,
     #[schema(value_type = String, format = DateTime)]
     starts_at: Timestamp,
+}
+
+impl EventFacts {
+    pub fn of(event: &Event) -> Self {
+        Self {
+            event_id: event.id.to_string(),
+            name: event.name.clone(),
+            venue: event.venue.clone(),
+            starts_at: event.starts_at,
+        }
+    }
 }
 
 /// In minor units, all-in.
@@ -91,12 +102,7 @@ fn facts(app: &App, listed: &Listed) -> SaleFacts {
     let prices = domain::seat_map::SeatMap::new(seating).prices();
     SaleFacts {
         sale_id: sale.id.to_string(),
-        event: EventFacts {
-            event_id: event.id.to_string(),
-            name: event.name.clone(),
-            venue: event.venue.clone(),
-            starts_at: event.starts_at,
-        },
+        event: EventFacts::of(event),
         phase: room.map_or_else(|| sale.phase(wall, false), |room| room.phase(wall)),
         opens_at: sale.terms.opens_at,
         ends_at: sale.terms.ends_at,

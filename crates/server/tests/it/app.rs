@@ -101,7 +101,18 @@ impl TestApp {
 
     /// With settings as the environment gives them.
     pub(crate) async fn with(env: &[(&'static str, &'static str)]) -> Self {
-        let mut app = Self {
+        let mut app = Self::stopped(env);
+        app.boot().await;
+        app
+    }
+
+    /// Why a server does not start with these settings.
+    pub(crate) async fn refusal(env: &[(&'static str, &'static str)]) -> String {
+        Self::stopped(env).node().await.err().expect("these settings are refused").to_string()
+    }
+
+    fn stopped(env: &[(&'static str, &'static str)]) -> Self {
+        Self {
             running: None,
             clock: Arc::default(),
             ids: Arc::default(),
@@ -109,9 +120,7 @@ impl TestApp {
             broken: Broken::default(),
             prefixes: AtomicU64::new(0),
             folder: tempfile::tempdir().expect("a temp folder"),
-        };
-        app.boot().await;
-        app
+        }
     }
 
     async fn boot(&mut self) {

@@ -15,4 +15,5 @@ mod report;
 mod sale_changes;
 mod seats_holds;
 mod stream;
+mod tickets;
 mod waiting_room;

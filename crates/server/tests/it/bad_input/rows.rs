@@ -168,7 +168,10 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
                 ("payment.token", json!({ "token": "visa" })),
             ],
         },
+        plain("GET /v1/orders", As::Fan),
         plain("GET /v1/orders/{id}", As::Fan),
+        plain("GET /v1/tickets", As::Fan),
+        plain("GET /v1/tickets/{id}", As::Fan),
         plain("POST /v1/tickets/transfer", As::Nobody),
         Row {
             route: "POST /v1/admin/events",
