@@ -5,5 +5,6 @@
 mod crash;
 mod judged;
 mod process;
+mod settings;
 mod storage_errors;
 mod tidy;
