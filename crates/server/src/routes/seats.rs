@@ -65,7 +65,7 @@ pub async fn list(
     room.still_admits(&admission)?;
     let Query(wanted) = wanted.map_err(|_| Problem::bad_request())?;
     let limit = limit(&wanted)?;
-    let version = version_tag(&app, room.stock.version());
+    let version = version_tag(&app, &room, room.stock.version());
     if let Some(status) = &wanted.status {
         if status != "available" {
             return Err(Problem::field("status", "status: only `available` is known."));
@@ -75,7 +75,7 @@ pub async fn list(
         return Ok(axum::Json(answer(&room, seats, version, true)).into_response());
     }
     if let Some((seats, now)) = since(&app, &room, &wanted) {
-        return Ok(axum::Json(answer(&room, seats, version_tag(&app, now), false)).into_response());
+        return Ok(axum::Json(answer(&room, seats, version_tag(&app, &room, now), false)).into_response());
     }
     whole(&app, &room, &headers)
 }
@@ -83,7 +83,7 @@ pub async fn list(
 /// The whole hall, with an ETag.
 fn whole(app: &App, room: &Room, headers: &HeaderMap) -> Result<Response, Problem> {
     let version = room.stock.version();
-    let etag = format!("\"{}\"", version_tag(app, version));
+    let etag = format!("\"{}\"", version_tag(app, room, version));
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
@@ -105,7 +105,7 @@ fn hall(app: &App, room: &Room, version: u64) -> Result<Bytes, Problem> {
         return Ok(body.clone());
     }
     let seats = (0..room.stock.seats()).collect();
-    let body = serde_json::to_vec(&answer(room, seats, version_tag(app, version), true));
+    let body = serde_json::to_vec(&answer(room, seats, version_tag(app, room, version), true));
     let body = Bytes::from(body.map_err(|_| Problem::internal())?);
     *kept = Some((version, body.clone()));
     Ok(body)
@@ -119,14 +119,19 @@ fn limit(wanted: &Wanted) -> Result<usize, Problem> {
         .ok_or_else(|| Problem::field("limit", format!("limit: 1 to {LIMIT_MAX}.")))
 }
 
-/// The version is this life's: a restarted node does not know what an older one counted.
-fn version_tag(app: &App, version: u64) -> String {
-    format!("{}:{version}", app.instance.simple())
+/// Whose counting it is: of this hall, in this life of the node. A restarted node does not know what an older one
+/// counted, and a page that kept a version beyond a reset must not be told that nothing has changed.
+fn counted_by(app: &App, room: &Room) -> String {
+    format!("{}.{}", app.instance.simple(), room.id.0.simple())
+}
+
+fn version_tag(app: &App, room: &Room, version: u64) -> String {
+    format!("{}:{version}", counted_by(app, room))
 }
 
 fn since(app: &App, room: &Room, wanted: &Wanted) -> Option<(Vec<u32>, u64)> {
-    let (instance, version) = wanted.since.as_deref()?.split_once(':')?;
-    if instance != app.instance.simple().to_string() {
+    let (counted, version) = wanted.since.as_deref()?.split_once(':')?;
+    if counted != counted_by(app, room) {
         return None;
     }
     room.stock.since(version.parse().ok()?)

@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use server::app::{App, Ids, Outside, Shared, StartError};
 use server::config::{Config, Settings};
+use store::payment::Provider;
 use tempfile::TempDir;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -67,6 +68,8 @@ pub(crate) struct TestApp {
     clock: Arc<HandClock>,
     ids: Arc<CountedIds>,
     env: Vec<(&'static str, &'static str)>,
+    /// `None`: the simulated one.
+    payments: Option<Arc<dyn Provider>>,
     broken: Broken,
     prefixes: AtomicU64,
     folder: TempDir,
@@ -101,22 +104,30 @@ impl TestApp {
 
     /// With settings as the environment gives them.
     pub(crate) async fn with(env: &[(&'static str, &'static str)]) -> Self {
-        let mut app = Self::stopped(env);
+        let mut app = Self::stopped(env, None);
+        app.boot().await;
+        app
+    }
+
+    /// With a payment provider of the test's own.
+    pub(crate) async fn paid_by(payments: Arc<dyn Provider>) -> Self {
+        let mut app = Self::stopped(&[], Some(payments));
         app.boot().await;
         app
     }
 
     /// Why a server does not start with these settings.
     pub(crate) async fn refusal(env: &[(&'static str, &'static str)]) -> String {
-        Self::stopped(env).node().await.err().expect("these settings are refused").to_string()
+        Self::stopped(env, None).node().await.err().expect("these settings are refused").to_string()
     }
 
-    fn stopped(env: &[(&'static str, &'static str)]) -> Self {
+    fn stopped(env: &[(&'static str, &'static str)], payments: Option<Arc<dyn Provider>>) -> Self {
         Self {
             running: None,
             clock: Arc::default(),
             ids: Arc::default(),
             env: env.to_vec(),
+            payments,
             broken: Broken::default(),
             prefixes: AtomicU64::new(0),
             folder: tempfile::tempdir().expect("a temp folder"),
@@ -149,7 +160,10 @@ impl TestApp {
             patience: None,
             streams_max: STREAMS_MAX,
         };
-        let app = App::start(config, outside).await?;
+        let mut app = App::start(config, outside).await?;
+        if let Some(payments) = &self.payments {
+            Arc::get_mut(&mut app).expect("nobody else has it yet").payments = Arc::clone(payments);
+        }
         let router = server::router::router(Arc::clone(&app));
         Ok((app, router))
     }

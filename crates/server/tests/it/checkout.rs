@@ -51,17 +51,6 @@ async fn a_lost_answer_is_unknown_until_it_is_settled_and_then_the_same_key_has_
     assert_eq!(app.stats(&sale).await["captured_total"], 10_000, "paid once");
 }
 
-#[tokio::test]
-async fn a_lost_answer_is_settled_after_a_restart_too() {
-    let (mut app, sale, shopper, hold) = ready(json!({})).await;
-    app.pay(&sale, &shopper, paying_with(&hold, "k", "sim_timeout")).await.refused(503, "outcome_unknown");
-    app.restart().await;
-    app.advance(30_000);
-    app.settle().await;
-    let found = app.pay(&sale, &shopper, paying_with(&hold, "k", "sim_timeout")).await;
-    assert_eq!(found.expect(StatusCode::OK)["status"], "confirmed");
-}
-
 /// Paused time runs by itself while everybody waits: the ten seconds pass at once.
 #[tokio::test(start_paused = true)]
 async fn a_repeat_while_the_first_is_paying_waits_and_then_says_unknown() {
@@ -69,37 +58,6 @@ async fn a_repeat_while_the_first_is_paying_waits_and_then_says_unknown() {
     app.pay(&sale, &shopper, paying_with(&hold, "k", "sim_timeout")).await.refused(503, "outcome_unknown");
     app.pay(&sale, &shopper, paying_with(&hold, "k", "sim_timeout")).await.refused(503, "outcome_unknown");
     assert_eq!(app.stats(&sale).await["paying"], 1);
-}
-
-#[tokio::test]
-async fn a_payment_that_begins_in_time_keeps_its_seats_past_the_hold() {
-    let (app, sale, shopper, hold) = ready(json!({ "hold_ttl_sec": 20 })).await;
-    app.advance(19_999);
-    app.pay(&sale, &shopper, paying_with(&hold, "k", "sim_timeout")).await.refused(503, "outcome_unknown");
-    app.advance(31_000);
-    app.tick().await;
-    app.settle().await;
-    let found = app.pay(&sale, &shopper, paying_with(&hold, "k", "sim_timeout")).await;
-    assert_eq!(found.expect(StatusCode::OK)["status"], "confirmed");
-}
-
-#[tokio::test]
-async fn a_payment_captured_after_the_seats_were_lost_is_given_back_and_sells_nothing_twice() {
-    let (app, sale, shopper, hold) = ready(json!({ "hold_ttl_sec": 20 })).await;
-    app.pay(&sale, &shopper, paying_with(&hold, "k", "sim_timeout")).await.refused(503, "outcome_unknown");
-    app.advance(121_000);
-    app.tick().await;
-    let other = app.admitted(&sale).await;
-    let theirs = app.held(&sale, &other, &["GA-1-1"]).await;
-    app.settle().await;
-    app.checkout(&sale, &other, &theirs, "k").await.expect(StatusCode::OK);
-    let stats = app.stats(&sale).await;
-    assert_eq!(
-        (&stats["tickets_sold"], &stats["captured_total"], &stats["paying"]),
-        (&json!(1), &json!(5_000), &json!(0))
-    );
-    app.settle().await;
-    assert_eq!(app.stats(&sale).await["refund_due"], 0, "the money is on its way back");
 }
 
 #[tokio::test]

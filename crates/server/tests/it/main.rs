@@ -11,6 +11,7 @@ mod credentials;
 mod journey;
 mod limits;
 mod operations;
+mod races;
 mod report;
 mod sale_changes;
 mod seats_holds;

@@ -268,30 +268,6 @@ async fn ahead_count_leaves_out_who_has_gone_and_falls_with_the_calls() {
 }
 
 #[tokio::test]
-async fn a_line_that_does_not_move_has_no_estimate() {
-    let app = TestApp::start().await;
-    let still = app.sale_with(json!({ "admit_per_minute": 0 })).await;
-    let fan = line(&app, &still, 1).await.remove(0);
-    app.pass(5_000).await;
-    let status = app.status(&still, &fan).await;
-    let status = status.expect(StatusCode::OK);
-    assert!(status.get("estimated_wait_sec").is_some_and(Value::is_null), "{status}");
-    assert!(status.get("estimated_wait_range_sec").is_some_and(Value::is_null), "{status}");
-
-    let moving = app.sale_with(json!({ "admit_per_minute": 60 })).await;
-    let fans = line(&app, &moving, 30).await;
-    app.pass(10_000).await;
-    let status = app.status(&moving, &fans[29]).await;
-    let estimate = status["estimated_wait_sec"].as_i64().unwrap();
-    assert!((15..=25).contains(&estimate), "20 people at one a second: {status:?}");
-    let range = (
-        status["estimated_wait_range_sec"][0].as_i64().unwrap(),
-        status["estimated_wait_range_sec"][1].as_i64().unwrap(),
-    );
-    assert!(range.0 <= estimate && estimate <= range.1, "{status:?}");
-}
-
-#[tokio::test]
 async fn the_next_poll_is_a_second_away_near_the_call_and_never_over_twenty() {
     let app = TestApp::start().await;
     let sale = app.sale_with(json!({ "admit_per_minute": 60 })).await;

@@ -78,7 +78,6 @@ pub(crate) async fn the_same_key_returns_the_same_order(w: &mut World) {
     assert_eq!(w.stats(visit.sale).await.orders, 1);
 }
 
-/// Race: the answer was lost after the commit.
 pub(crate) async fn the_same_key_returns_the_same_order_after_a_crash(w: &mut World) {
     let (visit, hold) = holding(w, &[1]).await;
     let order = w.begin(&visit, hold).await.expect("begun");
@@ -137,27 +136,6 @@ pub(crate) async fn a_refusal_leaves_its_key_free(w: &mut World) {
     assert!(matches!(w.ask(ask(hold)).await, Ok(Begun::Charge(_))), "judged anew");
 }
 
-/// Race: "paid" came twice.
-pub(crate) async fn finishing_twice_is_one_payment(w: &mut World) {
-    let (visit, hold) = holding(w, &[1, 2]).await;
-    let order = w.begin(&visit, hold).await.expect("begun");
-    let first = w.finish(order, true).await;
-    assert_eq!(w.finish(order, true).await, first);
-    assert_eq!(w.finish(order, false).await, first, "what was captured stays captured");
-    assert_eq!(w.stats(visit.sale).await.tickets_sold, 2);
-    assert_eq!(payments(w, &visit).await.len(), 1);
-}
-
-pub(crate) async fn finishing_at_once_gives_everybody_the_same_answer(w: &mut World) {
-    let (visit, hold) = holding(w, &[1, 2]).await;
-    let order = w.begin(&visit, hold).await.expect("begun");
-    let finishes: Vec<_> = (0..20).map(|_| w.finishing(order, true)).collect();
-    let answers = w.at_once(finishes).await;
-    assert!(matches!(answers[0], Ok(Finished::Confirmed(_))));
-    assert!(answers.iter().all(|answer| *answer == answers[0]));
-    assert_eq!(w.stats(visit.sale).await.tickets_sold, 2);
-}
-
 pub(crate) async fn an_order_that_was_declined_stays_declined(w: &mut World) {
     let (visit, hold) = holding(w, &[1]).await;
     let order = w.begin(&visit, hold).await.expect("begun");
@@ -203,7 +181,6 @@ pub(crate) async fn another_hold_and_another_claim_are_not_found(w: &mut World) 
     assert_eq!(w.begin(&visits[1], released).await, Err(Refusal::HoldExpired));
 }
 
-/// Race: a hold expires while it is being paid: it is kept two minutes, once.
 pub(crate) async fn a_payment_keeps_the_seats_for_two_minutes(w: &mut World) {
     let (visit, hold) = holding(w, &[1]).await;
     let other = w.visit(visit.sale).await;
@@ -237,7 +214,7 @@ pub(crate) async fn a_payment_never_shortens_a_hold(w: &mut World) {
     w.begin(&visit, hold).await.expect("it lives to its own time");
 }
 
-/// Race: the hold lapsed during the payment, and nobody has taken the seats.
+/// The hold lapsed during the payment, and nobody has taken the seats.
 pub(crate) async fn a_late_payment_is_honoured_while_the_seats_are_ours_or_free(w: &mut World) {
     for swept in [false, true] {
         let (visit, hold) = holding(w, &[1, 2, 3]).await;
@@ -252,7 +229,6 @@ pub(crate) async fn a_late_payment_is_honoured_while_the_seats_are_ours_or_free(
     }
 }
 
-/// Race: two last-ticket checkouts near hold expiry: one.
 pub(crate) async fn a_late_payment_for_lost_seats_is_given_back(w: &mut World) {
     let (visit, hold) = holding(w, &[1, 2]).await;
     let other = w.visit(visit.sale).await;
@@ -325,7 +301,7 @@ pub(crate) async fn two_orders_for_one_hold_are_never_both_confirmed(w: &mut Wor
     assert_eq!(w.stats(visit.sale).await.tickets_sold, 1);
 }
 
-/// Race: last seats, many buyers, payments finishing at the same moment.
+/// Last seats, many buyers, payments finishing at the same moment.
 pub(crate) async fn no_seat_is_sold_twice_when_payments_finish_at_once(w: &mut World) {
     let sale = w.sale_with(|t| t.hold_ttl_sec = 60).await;
     let visits = w.visits(sale, 5).await;
@@ -344,7 +320,6 @@ pub(crate) async fn no_seat_is_sold_twice_when_payments_finish_at_once(w: &mut W
     assert_eq!((s.tickets_sold, s.refund_due), (2, 4));
 }
 
-/// Race: the provider is slow; nobody else waits for it.
 pub(crate) async fn a_slow_payment_stops_nobody_else(w: &mut World) {
     let (visit, hold) = holding(w, &[1]).await;
     let others = w.visits(visit.sale, 3).await;
@@ -357,7 +332,7 @@ pub(crate) async fn a_slow_payment_stops_nobody_else(w: &mut World) {
     assert_eq!(w.stats(visit.sale).await.orders, 4);
 }
 
-/// Race: a crash between the charge and its answer.
+/// A crash between the charge and its answer.
 pub(crate) async fn an_order_left_paying_by_a_crash_is_found_after_thirty_seconds_and_settled(w: &mut World) {
     let (visit, hold) = holding(w, &[1]).await;
     let verb = BeginCheckout { key: key(&visit, CHECKOUT, "k"), ..w.beginning(&visit, hold) };

@@ -52,42 +52,55 @@ pub(crate) fn every_acknowledged_place_is_there(
     }
 }
 
-/// The child's sale and what it acknowledged before it was killed in the middle of its work.
-fn kill_a_child_at_work(url: &str) -> (SaleId, Vec<(i64, AccountId)>) {
+/// Where the child keeps its store, in the child.
+#[expect(clippy::disallowed_methods, reason = "the child is a test of this binary, told by its parent")]
+pub(crate) fn child_url() -> Option<String> {
+    std::env::var(CHILD).ok()
+}
+
+/// Runs one test of this binary as a child and kills it with SIGKILL when `enough` says so of a line, in words.
+pub(crate) fn kill_a_child(test: &str, url: &str, mut enough: impl FnMut(&[&str]) -> bool) {
     let mut child = Command::new(std::env::current_exe().expect("this binary"))
-        .args(["--exact", "crash::every_acknowledged_join_survives_kill_9", "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(CHILD, url)
         .stdout(Stdio::piped())
         .spawn()
         .expect("the child starts");
-    let (mut sale, mut acknowledged) = (None, Vec::new());
     let mut out = BufReader::new(child.stdout.take().expect("piped"));
     let mut line = String::new();
+    // A line that the kill has cut off was not said.
     while out.read_line(&mut line).expect("text") > 0 && line.ends_with('\n') {
-        match *line.split_whitespace().collect::<Vec<_>>() {
-            ["sale", id] => sale = Some(id.parse().expect("an id")),
-            ["acknowledged", position, fan] => {
-                acknowledged.push((position.parse().expect("a number"), fan.parse().expect("an id")));
-                if acknowledged.len() == ENOUGH {
-                    child.kill().expect("SIGKILL");
-                }
-            }
-            _ => {}
+        if enough(&line.split_whitespace().collect::<Vec<_>>()) {
+            child.kill().expect("SIGKILL");
         }
         line.clear();
     }
     child.wait().expect("the child is gone");
+}
+
+/// The child's sale and what it acknowledged before it was killed in the middle of its work.
+fn joined_by_a_killed_child(url: &str) -> (SaleId, Vec<(i64, AccountId)>) {
+    let (mut sale, mut acknowledged) = (None, Vec::new());
+    kill_a_child("crash::every_acknowledged_join_survives_kill_9", url, |words| {
+        match words {
+            ["sale", id] => sale = Some(id.parse().expect("an id")),
+            ["acknowledged", position, fan] => {
+                acknowledged.push((position.parse().expect("a number"), fan.parse().expect("an id")));
+            }
+            _ => {}
+        }
+        acknowledged.len() == ENOUGH
+    });
     (sale.expect("the child made its sale"), acknowledged)
 }
 
 #[tokio::test]
 async fn every_acknowledged_join_survives_kill_9() {
-    #[expect(clippy::disallowed_methods, reason = "the child is this test, told by its parent")]
-    if let Ok(url) = std::env::var(CHILD) {
+    if let Some(url) = child_url() {
         return join_until_killed(url).await;
     }
     let folder = TempDir::new().expect("a folder");
-    let (sale, acknowledged) = kill_a_child_at_work(&sqlite(&folder));
+    let (sale, acknowledged) = joined_by_a_killed_child(&sqlite(&folder));
     assert!(acknowledged.len() >= ENOUGH, "{} acknowledged", acknowledged.len());
 
     let w = World::at(sqlite(&folder), Arc::new(NoObserver)).await;

@@ -2,7 +2,7 @@
 
 use store::admissions::{Tick, TickDone};
 
-use crate::world::{SEC, START, World, position};
+use crate::world::{SEC, START, World};
 
 /// Ticks every so many milliseconds for a while; people called in all.
 async fn drip(w: &World, sale: domain::SaleId, every_ms: i64, for_ms: i64) -> i64 {
@@ -212,48 +212,6 @@ pub(crate) async fn a_sold_out_sale_calls_nobody_until_a_seat_comes_back(w: &mut
     w.leave(sale, keeper.fan).await.expect("left");
     w.advance(SEC);
     assert_eq!(w.calls(sale).await, 1);
-}
-
-/// Race: the admission counter ran past the queue, and later joiners walked straight in.
-pub(crate) async fn the_watermark_never_passes_the_last_entry(w: &mut World) {
-    let sale = w.sale().await;
-    w.line(sale, 3).await;
-    w.advance(SEC);
-    assert_eq!(w.calls(sale).await, 3);
-    drip(w, sale, SEC, 5 * SEC).await;
-    assert_eq!(w.stats(sale).await.through, 3);
-    assert_eq!(position(w.join(sale, w.fan()).await), 4);
-    let s = w.stats(sale).await;
-    assert_eq!((s.through, s.waiting), (3, 1), "the next one waits for a call of his own");
-}
-
-/// Race: people who leave froze the line.
-pub(crate) async fn people_who_leave_never_freeze_the_line(w: &mut World) {
-    let sale = w
-        .sale_with(|t| {
-            t.max_active = 2;
-            t.admit_per_minute = 600;
-        })
-        .await;
-    let fans = w.line(sale, 31).await;
-    for fan in &fans[..30] {
-        w.leave(sale, *fan).await.expect("left");
-    }
-    drip(w, sale, 200, 10 * SEC).await;
-    w.enter(sale, fans[30]).await;
-}
-
-/// Race: the head of the line was popped, and then the process crashed.
-pub(crate) async fn who_was_called_before_a_crash_is_called_after_it(w: &mut World) {
-    let sale = w.sale().await;
-    let fans = w.line(sale, 3).await;
-    w.advance(2);
-    assert_eq!(w.calls(sale).await, 2);
-    w.restart().await;
-    w.enter(sale, fans[0]).await;
-    w.enter(sale, fans[1]).await;
-    let s = w.stats(sale).await;
-    assert_eq!((s.through, s.waiting), (2, 1));
 }
 
 pub(crate) async fn credit_survives_a_restart(w: &mut World) {

@@ -48,7 +48,6 @@ pub(crate) async fn fifty_fans_at_one_seat_give_one_hold(w: &mut World) {
     assert_eq!(w.stats(sale).await.held_seats, 1);
 }
 
-/// Race: a code with n uses, fifty at once.
 pub(crate) async fn fifty_fans_at_ten_seats_give_ten_holds(w: &mut World) {
     let sale = w.sale().await;
     let visits = w.visits(sale, 50).await;
@@ -71,7 +70,6 @@ pub(crate) async fn crossing_holds_at_once_never_share_a_seat(w: &mut World) {
     assert_eq!(w.stats(sale).await.held_seats, 3 * held as i64);
 }
 
-/// Race: cap races with parallel holds.
 pub(crate) async fn parallel_holds_of_one_fan_give_one_hold(w: &mut World) {
     let sale = w.sale().await;
     let visit = w.visit(sale).await;
@@ -81,7 +79,6 @@ pub(crate) async fn parallel_holds_of_one_fan_give_one_hold(w: &mut World) {
     assert_eq!(w.stats(sale).await.held_seats, 2);
 }
 
-/// Race: a quantity tampered with in the page.
 pub(crate) async fn a_hold_over_the_cap_is_refused(w: &mut World) {
     let sale = w.sale().await;
     let visit = w.visit(sale).await;
@@ -273,7 +270,7 @@ pub(crate) async fn an_id_that_exists_makes_no_second_hold(w: &mut World) {
     assert_eq!(taken(w, sale).await, [(1, SeatStatus::Held)]);
 }
 
-/// Race: kill -9 with many live holds; after their time, free = seats - sold.
+/// On every engine; `races` has it with a real kill -9.
 pub(crate) async fn after_a_crash_holds_lapse_and_exactly_the_sold_seats_are_gone(w: &mut World) {
     let sale = w.sale().await;
     let visits = w.visits(sale, 30).await;

@@ -68,7 +68,6 @@ pub(crate) async fn a_key_is_forgotten_long_after_its_sale_and_not_before(w: &mu
     assert_eq!(w.read(OutlivedKeys(ends_at.plus_ms(1))).await, [], "the other sale's key is kept");
 }
 
-/// Race: a crash after the key was written; the retry must succeed.
 pub(crate) async fn a_refusal_leaves_its_key_free(w: &mut World) {
     let sale = w.sale().await;
     let visits = w.visits(sale, 2).await;

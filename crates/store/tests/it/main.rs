@@ -16,6 +16,7 @@ mod idempotency;
 mod joining;
 mod model;
 mod planted_bugs;
+mod races;
 mod report;
 mod sale_changes;
 mod stats_export;
@@ -85,9 +86,6 @@ macro_rules! contract {
                 nobody_is_called_for_whom_there_is_no_seat
                 the_stock_rule_counts_seats_per_shopper
                 a_sold_out_sale_calls_nobody_until_a_seat_comes_back
-                the_watermark_never_passes_the_last_entry
-                people_who_leave_never_freeze_the_line
-                who_was_called_before_a_crash_is_called_after_it
                 credit_survives_a_restart
                 a_restart_with_the_clock_set_back_does_not_stop_the_line
                 each_row_of_the_log_follows_from_the_one_before
@@ -152,8 +150,6 @@ macro_rules! contract {
                 many_keys_at_once_on_one_hold_make_one_order
                 a_declined_payment_keeps_the_hold_and_frees_the_key
                 a_refusal_leaves_its_key_free
-                finishing_twice_is_one_payment
-                finishing_at_once_gives_everybody_the_same_answer
                 an_order_that_was_declined_stays_declined
                 a_hold_is_paid_until_its_last_millisecond
                 a_live_hold_is_paid_after_the_claims_deadline_and_after_the_end
@@ -193,6 +189,13 @@ macro_rules! contract {
             }
             model {
                 the_store_is_the_model_after_every_step
+            }
+            races {
+                paid_twice_is_one_payment
+                cancel_and_expiry_return_exactly_what_they_took
+                a_crash_after_the_head_of_the_line_was_called_loses_nobody
+                the_admission_counter_never_passes_the_last_entry
+                people_who_leave_never_freeze_the_line
             }
             sweeps {
                 a_hold_is_swept_at_its_end_and_not_before

@@ -20,7 +20,6 @@ pub(crate) async fn a_hold_is_swept_at_its_end_and_not_before(w: &mut World) {
     assert_eq!((s.holds, s.available_seats), (0, 100));
 }
 
-/// Race: cancel and expiry return exactly what they took.
 pub(crate) async fn a_sweep_frees_no_seat_that_has_a_new_owner(w: &mut World) {
     let sale = w.sale_with(|t| t.hold_ttl_sec = 60).await;
     let visits = w.visits(sale, 2).await;
