@@ -8,3 +8,4 @@ mod process;
 mod settings;
 mod storage_errors;
 mod tidy;
+mod trust;

@@ -27,10 +27,10 @@ const NOT_OURS: &[&str] = &[".git", ".tools", "data", "node_modules", "target"];
 /// Text that somebody wrote and a stranger will read.
 const TEXT: &[&str] = &["md", "rs", "sh", "sql", "toml", "json", "yml", "yaml", "html", "css", "js", "ts"];
 
-struct Source {
+pub(crate) struct Source {
     /// Relative to the repository, with forward slashes.
-    path: String,
-    text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
@@ -44,7 +44,7 @@ fn root() -> PathBuf {
 }
 
 /// Every written file that `wanted` picks by its path.
-fn files(wanted: impl Fn(&str) -> bool) -> Vec<Source> {
+pub(crate) fn files(wanted: impl Fn(&str) -> bool) -> Vec<Source> {
     let root = root();
     let mut open = vec![root.clone()];
     let mut found = Vec::new();
@@ -65,7 +65,7 @@ fn files(wanted: impl Fn(&str) -> bool) -> Vec<Source> {
     found
 }
 
-fn rust_files() -> Vec<Source> {
+pub(crate) fn rust_files() -> Vec<Source> {
     files(|path| path.starts_with("crates/") && path.ends_with(".rs"))
 }
 
