@@ -41,6 +41,7 @@ use tokio::sync::watch;
 
 pub use change::{Change, NoObserver, Observer, SeatStatus};
 pub use error::{DbError, Failure, OpenError, Outcome, Stop};
+pub use sqlite::inspect;
 pub use tx::{Lane, Query, Read, Tx, Verb};
 pub use value::{Row, Value};
 

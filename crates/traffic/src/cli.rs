@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// Run a load scenario against a server and judge it
     #[command(after_help = SIM_EXAMPLES)]
     Sim(Box<SimArgs>),
+    /// Look at the machine before a sale and say what to do; exit 1 when something would stop it
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Box<DoctorArgs>),
     /// Bring the database to this version's schema and stop
     Migrate(Box<ServeArgs>),
     /// Print the description of the HTTP interface (OpenAPI, JSON)
@@ -84,6 +87,24 @@ pub(crate) struct ServeArgs {
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: Settings,
+}
+
+const DOCTOR_EXAMPLES: &str = "\
+Takes the settings of `serve` and looks at what a server with them would use: settings, open files, address,
+data folder, database, disk, clock. One line each: ok, warn or FAIL, what was found, and what to do.
+It changes nothing, and may run beside a server. A large database takes as long as reading it once.
+
+Examples:
+  traffic doctor --dev
+  JWT_SECRET=... ADMIN_API_KEY=... traffic doctor --database-url sqlite:///srv/traffic/traffic.db --json";
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// A running server, and the right to administer it.

@@ -3,6 +3,7 @@
 mod assert_queue;
 mod bench;
 mod cli;
+mod doctor;
 mod http;
 mod migrate;
 mod openapi;
@@ -45,6 +46,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Seed(args) => seed::run(&args),
         Command::AssertQueue(args) => assert_queue::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Openapi => openapi::run(),
         Command::Bench(args) => bench::run(&args),

@@ -14,19 +14,21 @@ const STEPS: [&str; 5] = [
     include_str!("../migrations/0005_operator.sql"),
 ];
 
+/// The schema version that this program works with.
+pub(super) const KNOWN: i64 = STEPS.len() as i64;
+
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let known = i64::try_from(STEPS.len()).expect("a handful of steps");
     let found = version(connection).map_err(OpenError::Database)?;
-    if found > known {
-        return Err(OpenError::TooNew { found, known });
+    if found > KNOWN {
+        return Err(OpenError::TooNew { found, known: KNOWN });
     }
-    for number in found..known {
+    for number in found..KNOWN {
         step(connection, number).map_err(OpenError::Database)?;
     }
     Ok(())
 }
 
-fn version(connection: &Connection) -> Result<i64, DbError> {
+pub(super) fn version(connection: &Connection) -> Result<i64, DbError> {
     connection.query_row("pragma user_version", [], |row| row.get(0)).map_err(db_error)
 }
 

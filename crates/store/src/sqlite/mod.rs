@@ -1,5 +1,6 @@
 //! The embedded engine: one writer thread with group commit, a pool of readers, one file.
 
+pub mod inspect;
 mod lanes;
 mod migrate;
 #[cfg(test)]

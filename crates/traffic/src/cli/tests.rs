@@ -38,6 +38,7 @@ fn mistakes_name_what_was_wrong() {
 fn help_is_not_an_error() {
     assert_eq!(parse("traffic --help").unwrap_err().kind(), ErrorKind::DisplayHelp);
     assert!(parse("traffic sim --help").unwrap_err().to_string().contains("PASS 0, FAIL 99"));
+    assert!(parse("traffic doctor --help").unwrap_err().to_string().contains("ok, warn or FAIL"));
 }
 
 #[test]

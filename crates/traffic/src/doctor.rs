@@ -1,0 +1,139 @@
+//! `traffic doctor`: looks at what a server with these settings would use, and says what to do.
+
+mod address;
+mod database;
+mod folder;
+mod machine;
+
+use std::fmt;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use server::config::{Config, ConfigError, DatabaseUrl};
+
+use crate::EXIT_FAILED;
+use crate::cli::DoctorArgs;
+use crate::serve::load_config;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Ok,
+    /// The server runs, and something about it will disappoint.
+    Warn,
+    /// The server would not start, or could not be trusted.
+    Fail,
+}
+
+impl Status {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Debug, PartialEq, Eq)]
+struct Check {
+    status: Status,
+    what: &'static str,
+    found: String,
+    /// What to do; empty where nothing is.
+    advice: String,
+}
+
+impl Check {
+    fn ok(what: &'static str, found: impl Into<String>) -> Self {
+        Self { status: Status::Ok, what, found: found.into(), advice: String::new() }
+    }
+
+    fn warn(what: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { status: Status::Warn, what, found: found.into(), advice: advice.into() }
+    }
+
+    fn fail(what: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { status: Status::Fail, what, found: found.into(), advice: advice.into() }
+    }
+
+    fn json(&self) -> Value {
+        let advice = Some(&self.advice).filter(|advice| !advice.is_empty());
+        json!({ "status": self.status.name(), "what": self.what, "found": self.found, "advice": advice })
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<4}  {:<15}  {}", self.status.name(), self.what, self.found)?;
+        if self.advice.is_empty() { Ok(()) } else { write!(f, " -> {}", self.advice) }
+    }
+}
+
+pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    let mut checks = Vec::new();
+    match load_config(&args.serve) {
+        Ok(config) => with_settings(&config, &mut checks)?,
+        Err(error) => {
+            let wrong = error.downcast::<ConfigError>()?;
+            let fix = "a flag, the environment or the config file sets it; traffic.default.toml lists every setting";
+            checks.extend(wrong.lines.into_iter().map(|line| Check::fail("settings", line, fix)));
+        }
+    }
+    checks.extend(machine::checks());
+    let healthy = checks.iter().all(|check| check.status != Status::Fail);
+    if args.json {
+        let checks: Vec<Value> = checks.iter().map(Check::json).collect();
+        println!("{:#}", json!({ "healthy": healthy, "checks": checks }));
+    } else {
+        checks.iter().for_each(|check| println!("{check}"));
+    }
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+fn with_settings(config: &Config, checks: &mut Vec<Check>) -> anyhow::Result<()> {
+    checks.push(settings(config));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
+    checks.extend(runtime.block_on(address::checks(&config.http_addrs)));
+    let DatabaseUrl::Sqlite(path) = &config.database_url;
+    checks.extend(folder::checks(path));
+    checks.extend(database::checks(path));
+    Ok(())
+}
+
+fn settings(config: &Config) -> Check {
+    let env = if config.is_development() { "development" } else { "production" };
+    let idle = config.without_effect();
+    if idle.is_empty() {
+        return Check::ok("settings", env);
+    }
+    let found = format!("{env}; without effect in this version: {}", idle.join(", "));
+    Check::warn("settings", found, "leave them out, and do not rely on them")
+}
+
+/// A number of bytes as people read it.
+fn size(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    if bytes >= 10 << 30 { format!("{} GiB", bytes >> 30) } else { format!("{} MiB", bytes / MIB) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_was_found_and_what_to_do() {
+        let good = Check::ok("clock", "right");
+        let bad = Check::fail("address", "busy", "stop it");
+        assert_eq!(good.to_string(), "ok    clock            right");
+        assert_eq!(bad.to_string(), "FAIL  address          busy -> stop it");
+        assert_eq!(bad.json(), json!({ "status": "FAIL", "what": "address", "found": "busy", "advice": "stop it" }));
+        assert_eq!(good.json()["advice"], Value::Null);
+    }
+
+    #[test]
+    fn sizes_are_readable() {
+        assert_eq!((size(0), size(5 << 20), size(12 << 30)), ("0 MiB".into(), "5 MiB".into(), "12 GiB".into()));
+    }
+}
