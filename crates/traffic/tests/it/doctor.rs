@@ -109,9 +109,10 @@ fn a_busy_address_is_named() {
 #[test]
 fn a_running_server_is_named_and_left_alone() {
     let folder = private_folder();
-    let server = Server::spawn(folder.path());
+    let data = folder.path().join("data");
+    let server = Server::spawn(&data);
     assert!(server.ready().is_some(), "{}", server.log());
-    let output = traffic(&["doctor", "--dev"], &folder.path().join("traffic.db"), &server.address.to_string());
+    let output = traffic(&["doctor", "--dev"], &data.join("traffic.db"), &server.address.to_string());
     let (found, healthy) = line(&output, "address");
     assert!(healthy && found.starts_with("warn") && found.contains("instance "), "{output:?}");
     assert!(line(&output, "database").0.ends_with("healthy"), "{output:?}");
