@@ -5,6 +5,8 @@
 //! meanwhile is not repeated, so a replay meets the same kind of crash, not the same instruction.
 
 pub(crate) mod book;
+mod buyers;
+mod dice;
 pub(crate) mod fan;
 pub(crate) mod files;
 
@@ -17,23 +19,27 @@ use std::time::Duration;
 use std::{panic, thread};
 
 use book::Book;
-use fan::{Fan, Seen, Trouble};
+use buyers::{buy, crowd};
+use dice::{Dice, Replay};
+use fan::{Fan, Seen};
 use files::Checkpoints;
 
-use crate::process::{Line, Server, now, number_from_env};
+use crate::process::{Line, Server, number_from_env, wait_for};
 
 const ROUNDS: u64 = 20;
 const SEED: u64 = 1;
 const BUYERS: usize = 8;
-/// A sale is used for so many rounds, with so many new fans in each.
+/// A sale is used for so many rounds, and never has more new fans than accounts.
 const ROUNDS_PER_SALE: u64 = 5;
-const FANS_PER_ROUND: usize = 100;
+const ACCOUNTS_PER_SALE: usize = 750;
+/// Newcomers fill up to so many who have something to do.
+const BUSY_FANS: usize = 150;
+/// Fewer than the busy ones have to get: a fan's last answer may be that of an order left paying.
+const ACKNOWLEDGED_AT_MOST: u64 = 80;
 /// Enough for everybody, so that nobody's journey ends for want of a seat.
-const SEATS: u32 = 1_000;
+const SEATS: u32 = 1_200;
 /// Fans who look at their place after each crash over HTTP; the export shows everybody's.
 const LOOKING: usize = 60;
-/// More rows than the writer leaves in its log without writing it back.
-const CROWD: usize = 9_000;
 
 #[derive(Clone, Copy, Debug)]
 enum Moment {
@@ -45,37 +51,6 @@ enum Moment {
     FullLog,
     /// While the log is written back because nobody asks for anything any more, after so many milliseconds.
     IdleLog(u64),
-}
-
-/// Numbers from a seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
-
-/// Says how to meet the failure again.
-struct Replay {
-    seed: u64,
-    round: u64,
-}
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let &mut Self { seed, round } = self;
-            eprintln!(
-                "the crash loop failed in round {round}, seed {seed}; replay: make soak N={} SEED={seed}",
-                round + 1
-            );
-        }
-    }
 }
 
 struct Installation {
@@ -110,7 +85,7 @@ impl Installation {
 
     fn round(&mut self, round: u64) {
         let moment = match round % 5 {
-            1 | 2 => Moment::Acknowledged(1 + self.dice.below(150)),
+            1 | 2 => Moment::Acknowledged(1 + self.dice.below(ACKNOWLEDGED_AT_MOST)),
             3 => Moment::FullLog,
             4 => Moment::IdleLog(50 + self.dice.below(251)),
             _ => Moment::AtWork(50 + self.dice.below(551)),
@@ -125,9 +100,7 @@ impl Installation {
             self.open_sale(&server);
         }
         files::age_unpaid_orders(&self.data);
-        let rest = self.newcomers.split_off(FANS_PER_ROUND.min(self.newcomers.len()));
-        self.fans.append(&mut self.newcomers);
-        self.newcomers = rest;
+        self.call_in_newcomers(round);
         self.work_until_killed(&server, round, moment);
         let log = server.log();
         assert!(!log.contains("panicked"), "{log}");
@@ -199,10 +172,18 @@ impl Installation {
 
     fn open_sale(&mut self, server: &Server) {
         let sale = server.open_sale(SEATS);
-        let accounts = server.accounts(FANS_PER_ROUND * usize::try_from(ROUNDS_PER_SALE).unwrap(), &sale);
+        let accounts = server.accounts(ACCOUNTS_PER_SALE, &sale);
         let first = self.fans.len() as u64;
         self.newcomers = (first..).zip(accounts).map(|(number, account)| Fan::new(number, &sale, account)).collect();
         self.sales.push(sale);
+    }
+
+    /// Those whose last request has had no answer come first: the same request resolves it.
+    fn call_in_newcomers(&mut self, round: u64) {
+        let busy = self.fans.iter().filter(|fan| !fan.rests(round)).count();
+        let coming = BUSY_FANS.saturating_sub(busy).min(self.newcomers.len());
+        self.fans.extend(self.newcomers.drain(..coming));
+        self.fans.sort_by_key(|fan| !fan.is_in_doubt());
     }
 
     fn work_until_killed(&mut self, server: &Server, round: u64, moment: Moment) {
@@ -271,55 +252,6 @@ impl Installation {
         fans.sort_by_key(|fan| fan.number);
         let known = server.accounts(fans.len(), sale);
         assert!(fans.iter().map(|fan| &fan.account).eq(known.iter().map(|(account, _)| account)), "accounts of {sale}");
-    }
-}
-
-fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
-    let asked = now();
-    while !come() {
-        assert!(asked.elapsed() < Duration::from_secs(60), "waited too long for {what}");
-        thread::sleep(Duration::from_micros(100));
-    }
-}
-
-/// Takes the fans in turn, a request each, until the server is gone or everybody is to be idle. Whoever gets the `last`
-/// acknowledgement kills the server.
-fn buy(server: &Server, pool: &Mutex<Vec<Fan>>, idle: &AtomicBool, round: u64, seen: &Seen, last: u64) {
-    let mut line = Line::new(server.address);
-    let mut turn = 0;
-    while !idle.load(Relaxed) {
-        let Some(mut fan) = next(&mut pool.lock().unwrap(), &mut turn, round) else {
-            thread::sleep(Duration::from_millis(1));
-            continue;
-        };
-        let answered = fan.step(&mut line, round, seen);
-        if seen.acknowledged() >= last {
-            server.kill();
-        }
-        pool.lock().unwrap().push(fan);
-        match answered {
-            Ok(()) => {}
-            Err(Trouble::Cut) => break,
-            Err(Trouble::Refused(answer)) => panic!("round {round}: {answer:?}"),
-        }
-    }
-}
-
-/// A fan who has something to do.
-fn next(pool: &mut Vec<Fan>, turn: &mut usize, round: u64) -> Option<Fan> {
-    let count = pool.len();
-    let at = (0..count).map(|step| (*turn + step) % count).find(|at| !pool[*at].rests(round))?;
-    *turn = at + 1;
-    Some(pool.swap_remove(at))
-}
-
-/// Accounts by the thousand, until the server is gone.
-fn crowd(server: &Server, round: u64) {
-    for part in 0.. {
-        let body = serde_json::json!({ "count": CROWD, "prefix": format!("crowd-{round}-{part}") });
-        if server.operator("POST", "/v1/admin/accounts/bulk", Some(&body)).is_none() {
-            break;
-        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::{fmt, fs, process, thread};
 use serde_json::{Value, json};
 
 /// A deadline against a hang, not a measure.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 const ADMIN_KEY: &str = "dev-admin-key";
 
@@ -170,6 +170,14 @@ fn free_address() -> SocketAddr {
 #[expect(clippy::disallowed_methods, reason = "a real process has no hand clock")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+pub(crate) fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
+    let asked = now();
+    while !come() {
+        assert!(asked.elapsed() < PATIENCE, "waited too long for {what}");
+        thread::sleep(Duration::from_micros(100));
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long to test is told from outside")]

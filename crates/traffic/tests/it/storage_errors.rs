@@ -18,12 +18,10 @@ use tempfile::TempDir;
 use crate::crash::book::Book;
 use crate::crash::fan::{Fan, Seen, Trouble};
 use crate::crash::files;
-use crate::process::{Line, Server, now};
+use crate::process::{Line, PATIENCE, Server, now};
 
 const FANS: usize = 150;
 const SEATS: u32 = 200;
-/// A deadline against a hang, not a measure.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An installation with an open sale, and fans of it.
 struct Shop {

@@ -25,6 +25,10 @@ impl Book {
     pub(crate) fn read(export: &str) -> Self {
         let judged = lab::assert_queue(export.as_bytes()).unwrap();
         assert!(judged.passed(), "{}", judged.render());
+        Self::of(export.lines().map(|line| serde_json::from_str(line).unwrap()))
+    }
+
+    fn of(rows: impl Iterator<Item = Value>) -> Self {
         let mut book = Self {
             positions: Vec::new(),
             holds: HashMap::new(),
@@ -32,8 +36,7 @@ impl Book {
             tickets: HashMap::new(),
             payments: HashMap::new(),
         };
-        for line in export.lines() {
-            let row: Value = serde_json::from_str(line).unwrap();
+        for row in rows {
             match text(&row, "type") {
                 "entry" => book.positions.push((row["position"].as_i64().unwrap(), text(&row, "user_id").to_owned())),
                 "hold" => drop(book.holds.insert(text(&row, "hold_id").to_owned(), row)),
@@ -106,5 +109,98 @@ impl Book {
         let mut tickets: Vec<&str> = self.tickets[kept.text("order_id")].iter().map(|t| text(t, "ticket_id")).collect();
         tickets.sort_unstable();
         assert_eq!((text(order, "status"), tickets), ("confirmed", kept.list("ticket_ids")), "{order}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use serde_json::json;
+
+    use super::super::fan::Kept;
+    use super::*;
+
+    fn rows() -> Vec<Value> {
+        vec![
+            json!({ "type": "entry", "position": 1, "user_id": "ann" }),
+            json!({ "type": "entry", "position": 2, "user_id": "ben" }),
+            json!({ "type": "hold", "hold_id": "h1", "user_id": "ann", "seat_ids": ["GA-1-1"], "state": "sold" }),
+            json!({ "type": "hold", "hold_id": "h2", "user_id": "ben", "seat_ids": ["GA-1-2"], "state": "live" }),
+            json!({ "type": "order", "order_id": "o1", "user_id": "ann", "hold_id": "h1", "status": "confirmed" }),
+            json!({ "type": "order", "order_id": "o2", "user_id": "ben", "hold_id": "h2", "status": "paying" }),
+            json!({ "type": "ticket", "ticket_id": "t1", "order_id": "o1", "seat_id": "GA-1-1" }),
+            json!({ "type": "payment", "order_id": "o1", "state": "captured" }),
+        ]
+    }
+
+    fn kept(json: Value) -> Option<Kept> {
+        Some(Kept { body: json.to_string().into_bytes(), json })
+    }
+
+    /// What Ann and Ben were told.
+    fn told() -> [Fan; 2] {
+        let fan = |number, name: &str| Fan::new(number, "sale", (name.to_owned(), String::new()));
+        let (mut ann, mut ben) = (fan(1, "ann"), fan(2, "ben"));
+        (ann.position, ben.position, ben.paying_since) = (Some(1), Some(2), Some(0));
+        ann.hold = kept(json!({ "hold_id": "h1", "seat_ids": ["GA-1-1"] }));
+        ben.hold = kept(json!({ "hold_id": "h2", "seat_ids": ["GA-1-2"] }));
+        ann.order = kept(json!({ "order_id": "o1", "ticket_ids": ["t1"] }));
+        [ann, ben]
+    }
+
+    fn holds_up(rows: Vec<Value>) -> bool {
+        let book = Book::of(rows.into_iter());
+        catch_unwind(AssertUnwindSafe(|| {
+            book.is_sound();
+            told().iter().for_each(|fan| book.keeps_its_word_to(fan));
+        }))
+        .is_ok()
+    }
+
+    #[test]
+    fn whatever_is_lost_is_missed() {
+        assert!(holds_up(rows()));
+        for lost in 0..rows().len() {
+            let mut rows = rows();
+            let row = rows.remove(lost);
+            assert!(!holds_up(rows), "nobody misses {row}");
+        }
+    }
+
+    #[test]
+    fn whatever_has_changed_is_seen() {
+        for (row, field, value) in [
+            (0, "user_id", json!("ben")),
+            (1, "position", json!(3)),
+            (2, "state", json!("live")),
+            (2, "seat_ids", json!(["GA-1-3"])),
+            (3, "user_id", json!("ann")),
+            (3, "state", json!("expired")),
+            (4, "status", json!("paying")),
+            (4, "status", json!("declined")),
+            (5, "status", json!("confirmed")),
+            (6, "ticket_id", json!("t2")),
+            (6, "order_id", json!("o2")),
+            (7, "state", json!("refund_due")),
+        ] {
+            let mut rows = rows();
+            rows[row][field] = value;
+            assert!(!holds_up(rows.clone()), "nobody sees {}", rows[row]);
+        }
+    }
+
+    #[test]
+    fn whatever_is_there_twice_is_seen() {
+        for twice in [
+            json!({ "type": "entry", "position": 3, "user_id": "ann" }),
+            json!({ "type": "order", "order_id": "o3", "user_id": "ann", "hold_id": "h1", "status": "paying" }),
+            json!({ "type": "ticket", "ticket_id": "t2", "order_id": "o1", "seat_id": "GA-1-1" }),
+            json!({ "type": "ticket", "ticket_id": "t2", "order_id": "o9", "seat_id": "GA-1-9" }),
+            json!({ "type": "payment", "order_id": "o2", "state": "captured" }),
+        ] {
+            let rows: Vec<Value> = rows().into_iter().chain([twice.clone()]).collect();
+            assert!(!holds_up(rows), "nobody sees {twice}");
+        }
     }
 }

@@ -127,6 +127,12 @@ impl Fan {
         polled || self.order.is_some() || self.paying_since.is_some_and(|since| round < since + ROUNDS_TO_SETTLE)
     }
 
+    /// Its last write has had no answer.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        let Unanswered { join, hold, checkout } = self.unanswered;
+        join || hold || checkout
+    }
+
     pub(crate) fn is_inside(&self) -> bool {
         self.admission.is_some() && self.order.is_none()
     }

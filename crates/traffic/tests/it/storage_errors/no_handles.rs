@@ -2,11 +2,9 @@
 
 use std::net::TcpStream;
 use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
-use super::{PATIENCE, Shop, must_run, ready};
-use crate::process::{Line, Server, now};
+use super::{Shop, must_run, ready};
+use crate::process::{Line, Server, wait_for};
 
 /// More connections than the server has files for.
 const FLOOD: usize = 200;
@@ -24,14 +22,6 @@ fn taken(server: &Server) -> Line {
     let mut line = Line::new(server.address);
     assert!(line.send("GET", "/health/live", &[], None).is_some());
     line
-}
-
-fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
-    let asked = now();
-    while !come() {
-        assert!(asked.elapsed() < PATIENCE, "waited too long for {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 #[test]
