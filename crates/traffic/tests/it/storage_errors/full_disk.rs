@@ -11,29 +11,41 @@ use crate::process::{Line, Server};
 /// Room for all that the fans of one test write before the log is written back.
 const SIZE: &str = "64m";
 
-/// A small disk. It is mounted where only the holder and those who enter its namespace see it; the test reaches it
+/// Whoever is not root becomes it in a user namespace; root in a container may have to do without one.
+const NAMESPACES: [&[&str]; 2] = [&["--user", "--mount"], &["--mount"]];
+
+/// A small disk. It is mounted where only the holder and those who enter its namespaces see it; the test reaches it
 /// through `/proc`.
 struct SmallDisk {
     holder: Child,
+    namespaces: &'static [&'static str],
     seen: PathBuf,
 }
 
 impl SmallDisk {
     fn mount(at: &Path) -> Self {
+        NAMESPACES.iter().find_map(|namespaces| Self::mount_in(namespaces, at)).expect(
+            "this test fills a small disk of its own, and this machine does not let it mount one: it needs root or user \
+             namespaces (unshare)",
+        )
+    }
+
+    fn mount_in(namespaces: &'static [&'static str], at: &Path) -> Option<Self> {
         let script = format!("mount -t tmpfs -o size={SIZE} small {} && echo mounted && exec cat", at.display());
+        let become_root: &[&str] = if namespaces.contains(&"--user") { &["--map-root-user"] } else { &[] };
         let mut holder = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
+            .args(namespaces)
+            .args(become_root)
+            .args(["sh", "-c", &script])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("unshare is part of util-linux");
         let mut said = String::new();
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        let why = "this test fills a small disk of its own, and this machine does not let it mount one \
-                   (user namespaces are off, or no rights to mount)";
-        assert_eq!(said.trim(), "mounted", "{why}");
         let seen = PathBuf::from(format!("/proc/{}/root{}", holder.id(), at.display()));
-        Self { holder, seen }
+        let disk = Self { holder, namespaces, seen };
+        (said.trim() == "mounted").then_some(disk)
     }
 
     /// A shop on it, with its server.
@@ -43,9 +55,9 @@ impl SmallDisk {
         fs::create_dir(&at).unwrap();
         let disk = Self::mount(&at);
         let holder = disk.holder.id().to_string();
-        let enter = ["nsenter", "--target", &holder, "--user", "--mount", "--preserve-credentials"];
-        let seen = disk.seen.join("data");
-        let (shop, server) = Shop::on(folder, enter.map(str::to_owned).to_vec(), at.join("data"), seen);
+        let enter = [&["nsenter", "--target", &holder, "--preserve-credentials"], disk.namespaces].concat();
+        let (enter, seen) = (enter.into_iter().map(str::to_owned).collect(), disk.seen.join("data"));
+        let (shop, server) = Shop::on(folder, enter, at.join("data"), seen);
         (disk, shop, server)
     }
 
