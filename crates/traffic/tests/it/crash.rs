@@ -197,6 +197,7 @@ impl Installation {
         };
         let buy = || buy(server, &pool, &idle, round, seen, last);
         let in_checkpoint = thread::scope(|scope| {
+            let _end = End { server, idle: &idle };
             let buyers: Vec<_> = (0..BUYERS).map(|_| scope.spawn(buy)).collect();
             wait_for("a first acknowledgement", || {
                 seen.acknowledged() > before || buyers.iter().all(|b| b.is_finished())
@@ -252,6 +253,19 @@ impl Installation {
         fans.sort_by_key(|fan| fan.number);
         let known = server.accounts(fans.len(), sale);
         assert!(fans.iter().map(|fan| &fan.account).eq(known.iter().map(|(account, _)| account)), "accounts of {sale}");
+    }
+}
+
+/// However a round ends, also in a panic: buyers stop when the server is gone.
+struct End<'a> {
+    server: &'a Server,
+    idle: &'a AtomicBool,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.server.kill();
+        self.idle.store(true, Relaxed);
     }
 }
 

@@ -97,6 +97,18 @@ impl Server {
         self.ended()
     }
 
+    /// The same for a server under a tracer, which would let it run on and end alone.
+    pub(crate) fn stop_traced(&self) -> ExitStatus {
+        self.children().for_each(|child| signal("-TERM", child));
+        self.ended()
+    }
+
+    fn children(&self) -> impl Iterator<Item = u32> + use<> {
+        let pid = self.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        children.split_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<_>>().into_iter()
+    }
+
     /// What it has written to standard error.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -144,9 +156,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if self.exited().is_none() {
             // A tracer that is killed lets its child run on: the child goes first.
-            let pid = self.pid();
-            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-            children.split_whitespace().filter_map(|child| child.parse().ok()).for_each(|child| signal("-KILL", child));
+            self.children().for_each(|child| signal("-KILL", child));
             self.kill();
         }
     }

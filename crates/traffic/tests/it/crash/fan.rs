@@ -55,7 +55,7 @@ pub(crate) struct Seen {
     pub(crate) declines: AtomicU64,
     /// Checkouts whose payment gave no answer.
     pub(crate) left_paying: AtomicU64,
-    /// Of them, those that the same key has led to their order since.
+    /// Orders that a crash left paying, for want of an answer or between two commits, and the same key has led to since.
     pub(crate) settled: AtomicU64,
     /// Writes whose answer was cut off.
     pub(crate) cut: AtomicU64,

@@ -1,5 +1,6 @@
 //! EIO from the k-th sync on, and from every sync of the database file: the disk has lost what it was given.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
@@ -8,23 +9,29 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Shop, must_run, ready};
 use crate::crash::fan::{Fan, Trouble};
-use crate::process::{Line, Server};
+use crate::process::{Line, PATIENCE, Server, now};
 
 /// What the program answers when its storage has failed.
 const EXIT_STORAGE: i32 = 3;
 const BUYERS: usize = 4;
 
-/// Runs the program so that syncs fail as `when` says, those of `only` this file if it is given.
-fn spawn_failing(data: &Path, trace: &Path, when: &str, only: Option<&Path>) -> Server {
-    must_run(&["strace", "-f", "-o", "/dev/null", "true"], "failing syncs are made with strace, which needs ptrace");
-    let inject = format!("inject=fsync,fdatasync:error=EIO:when={when}");
+/// Runs the program and notes each sync with its times.
+fn spawn_traced(data: &Path, trace: &Path, options: &[&str]) -> Server {
+    must_run(
+        &["strace", "-f", "-o", "/dev/null", "true"],
+        "syncs are traced and failed with strace, which needs ptrace",
+    );
     let trace = trace.display().to_string();
-    let mut words = vec!["strace", "-f", "-ttt", "-o", &trace, "-e", "trace=fsync,fdatasync", "-e", &inject];
-    let only = only.map(|path| path.canonicalize().unwrap().display().to_string());
-    if let Some(path) = &only {
-        words.extend(["-P", path]);
-    }
+    let words = [&["strace", "-f", "-ttt", "-T", "-o", &trace, "-e", "trace=fsync,fdatasync"], options].concat();
     Server::spawn_under(&words, data)
+}
+
+/// So that syncs fail as `when` says, those of `only` this file if it is given.
+fn spawn_failing(data: &Path, trace: &Path, when: &str, only: Option<&Path>) -> Server {
+    let inject = format!("inject=fsync,fdatasync:error=EIO:when={when}");
+    let only = only.map(|path| path.canonicalize().unwrap().display().to_string());
+    let path: Vec<&str> = only.iter().flat_map(|path| ["-P", path.as_str()]).collect();
+    spawn_traced(data, trace, &[&["-e", inject.as_str()], path.as_slice()].concat())
 }
 
 /// Since 1970, when the first sync failed.
@@ -32,7 +39,7 @@ fn first_failure(trace: &Path) -> Duration {
     let trace = fs::read_to_string(trace).unwrap();
     let line =
         trace.lines().find(|line| line.contains("(INJECTED)")).unwrap_or_else(|| panic!("no sync failed:\n{trace}"));
-    Duration::from_secs_f64(line.split_whitespace().nth(1).unwrap().parse().unwrap())
+    seconds(line.split_whitespace().nth(1).unwrap())
 }
 
 #[expect(clippy::disallowed_methods, reason = "compared with the times that strace writes")]
@@ -40,15 +47,39 @@ fn wall() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
+/// Since 1970, when each sync began and when it had succeeded.
+fn syncs(trace: &Path) -> Vec<(Duration, Duration)> {
+    let trace = fs::read_to_string(trace).unwrap();
+    let (mut begun, mut done) = (HashMap::new(), Vec::new());
+    for line in trace.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [thread, at, ..] = words[..] else { continue };
+        let at = seconds(at);
+        if line.contains("<unfinished") {
+            begun.insert(thread.to_owned(), at);
+        } else if line.contains(" = 0 ") {
+            let took = seconds(words[words.len() - 1].trim_matches(['<', '>']));
+            // A sync that was interrupted by another thread's line ends where it is resumed.
+            let resumed = line.contains("resumed").then(|| begun.remove(thread)).flatten();
+            done.push(resumed.map_or((at, at + took), |begun| (begun, at)));
+        }
+    }
+    done
+}
+
+fn seconds(text: &str) -> Duration {
+    Duration::from_secs_f64(text.parse().unwrap())
+}
+
 /// Everybody buys until the server is gone; when the requests were sent that were acknowledged.
 fn buy_until_it_ends(shop: &mut Shop, server: &Server) -> Vec<Duration> {
     let (pool, acknowledged) = (Mutex::new(std::mem::take(&mut shop.fans)), Mutex::new(Vec::new()));
-    let seen = &shop.seen;
+    let (seen, started) = (&shop.seen, now());
     thread::scope(|scope| {
         for _ in 0..BUYERS {
             scope.spawn(|| {
                 let mut line = Line::new(server.address);
-                while server.exited().is_none() {
+                while server.exited().is_none() && started.elapsed() < PATIENCE {
                     let Some(mut fan) = next(&mut pool.lock().unwrap()) else {
                         thread::sleep(Duration::from_millis(1));
                         continue;
@@ -99,6 +130,33 @@ fn fails_at(shop: &mut Shop, inject: &str, only: Option<&Path>) -> usize {
 fn a_failed_sync_stops_the_program_and_loses_nothing_acknowledged() {
     let acknowledged: usize = ["1+", "8+", "40+", "90+"].map(|k| fails_at(&mut Shop::new(), k, None)).iter().sum();
     assert!(acknowledged > 100, "{acknowledged} acknowledged before the failures");
+}
+
+#[test]
+fn every_acknowledgement_waits_for_a_sync() {
+    let mut shop = Shop::new();
+    let trace = shop.folder.path().join("trace");
+    let server = ready(spawn_traced(&shop.data, &trace, &[]));
+    let mut line = Line::new(server.address);
+    let mut acknowledged = Vec::new();
+    let started = now();
+    while acknowledged.len() < 100 {
+        assert!(started.elapsed() < PATIENCE, "{} acknowledged", acknowledged.len());
+        for fan in shop.fans[..60].iter_mut().filter(|fan| !fan.rests(0)) {
+            let (sent, told) = (wall(), fan.told());
+            fan.step(&mut line, 0, &shop.seen).unwrap();
+            if fan.told() > told {
+                acknowledged.push((sent, wall()));
+            }
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(server.stop_traced().success(), "{}", server.log());
+    let syncs = syncs(&trace);
+    for (sent, received) in acknowledged {
+        let synced = syncs.iter().any(|(begun, done)| *begun >= sent && *done <= received);
+        assert!(synced, "sent at {sent:?}, acknowledged at {received:?}, and no sync between");
+    }
 }
 
 /// Later syncs would succeed again: the kernel has dropped the pages that it could not write, and says so once.
