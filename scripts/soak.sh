@@ -2,7 +2,7 @@
 # Seeded tests for as long as you like; `make test` runs a short form of each.
 #   N            rounds of the crash loop (100)
 #   SEED         the seed of its first run: a failing round prints the one that replays it
-#   MODEL_CASES  random histories of the store's model test, where this version has one (10000)
+#   MODEL_CASES  random histories of the store's model test, (5000), from case number SEED
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,7 @@ number() { [[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || { echo "$1: '$2' is not a whole numb
 
 N=${N:-100}
 SEED=${SEED:-1}
-MODEL_CASES=${MODEL_CASES:-10000}
+MODEL_CASES=${MODEL_CASES:-5000}
 number N "$N"; number SEED "$SEED"; number MODEL_CASES "$MODEL_CASES"
 
 echo "== crash loop: $N rounds, seed $SEED"
@@ -19,7 +19,6 @@ TRAFFIC_CRASH_ROUNDS=$N TRAFFIC_CRASH_SEED=$SEED TRAFFIC_CRASH_RECOVERY_MAX_MS=2
     cargo test --quiet --package traffic --test it -- \
     --exact --nocapture crash::what_was_acknowledged_survives_kill_9
 
-if [ -e crates/store/tests/it/model.rs ]; then
-    echo "== model: $MODEL_CASES histories"
-    TRAFFIC_MODEL_CASES=$MODEL_CASES cargo test --quiet --package store --test it -- --nocapture model::
-fi
+echo "== model: $MODEL_CASES histories"
+TRAFFIC_MODEL_CASES=$MODEL_CASES TRAFFIC_MODEL_SEED=$SEED \
+    cargo test --quiet --package store --test it -- --nocapture model::the_store_is_the_model_after_every_step
