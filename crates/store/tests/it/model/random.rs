@@ -38,28 +38,52 @@ fn phrase() -> impl Strategy<Value = Vec<Command>> {
             },
         )
     });
-    // Somebody else comes and takes the seats while a payment is under way for longer than they are kept.
-    let lost_seats = (0..FANS).prop_flat_map(|fan| {
-        (visit(fan), hold(), checkout(), visit((fan + 1) % FANS), pay()).prop_map(
-            |(visit, hold, checkout, later, pay)| {
-                let last = Command::PassTo { nth: usize::MAX, off_by: 0 };
-                [visit, vec![hold.clone(), checkout, last], later, vec![hold, pay]].concat()
+    // The seats are kept for two minutes; to the millisecond, or to whatever ends last.
+    let over = || prop_oneof![Just(Command::Pass(120_000)), Just(Command::PassTo { nth: usize::MAX, off_by: 0 })];
+    // The payment takes longer than that; it may be that somebody else has taken the seats.
+    let late_payment = (0..FANS).prop_flat_map(move |fan| {
+        (visit(fan), hold(), checkout(), over(), prop::option::of(visit((fan + 1) % FANS)), pay(), again()).prop_map(
+            |(visit, hold, checkout, over, later, pay, again)| {
+                let later = later.map_or_else(Vec::new, |later| [later, vec![hold.clone()]].concat());
+                [visit, vec![hold, checkout, over], later, vec![pay, again]].concat()
             },
         )
     });
-    let return_late = (0..FANS, to_a_moment(), wait())
-        .prop_map(|(fan, late, wait)| vec![late, Command::Poll(fan), wait, Command::Tick, Command::Poll(fan)]);
+    // The fan holds and pays for other seats meanwhile.
+    let two_payments = (0..FANS).prop_flat_map(|fan| (visit(fan), hold(), hold(), checkout())).prop_map(
+        |(visit, one, two, checkout)| {
+            let pay = |nth| Command::Pay { nth, captured: true };
+            let wait = Command::Pass(120_000);
+            [visit, vec![one, checkout.clone(), wait, two, checkout, pay(1), pay(0)]].concat()
+        },
+    );
+    let late = (0..FANS).prop_flat_map(|fan| (Just(fan), called(fan), to_a_moment(), wait())).prop_map(
+        |(fan, called, late, wait)| {
+            [called, vec![late, Command::Poll(fan), wait, Command::Tick, Command::Poll(fan)]].concat()
+        },
+    );
+    let stay = (0..FANS).prop_flat_map(|fan| (Just(fan), visit(fan), hold())).prop_map(|(fan, visit, hold)| {
+        let last = Command::PassTo { nth: usize::MAX, off_by: 0 };
+        let sweeps = vec![hold, last, Command::ExpireHolds, Command::ExpireClaims, Command::Poll(fan)];
+        [visit, sweeps].concat()
+    });
     prop_oneof![
         4 => purchase,
-        1 => lost_seats,
+        1 => stay,
+        2 => late_payment,
+        1 => two_payments,
         2 => (0..FANS).prop_flat_map(visit),
-        2 => return_late,
-        8 => command().prop_map(|command| vec![command]),
+        2 => late,
+        9 => command().prop_map(|command| vec![command]),
     ]
 }
 
+fn called(fan: Fan) -> impl Strategy<Value = Vec<Command>> {
+    wait().prop_map(move |wait| vec![Command::Join(vec![fan]), Command::Tick, wait, Command::Tick])
+}
+
 fn visit(fan: Fan) -> impl Strategy<Value = Vec<Command>> {
-    wait().prop_map(move |wait| vec![Command::Join(vec![fan]), Command::Tick, wait, Command::Tick, Command::Poll(fan)])
+    called(fan).prop_map(move |called| [called, vec![Command::Poll(fan)]].concat())
 }
 
 fn wait() -> impl Strategy<Value = Command> {
@@ -70,6 +94,7 @@ fn meddling(fan: Fan) -> impl Strategy<Value = Command> {
     prop_oneof![
         2 => to_a_moment(),
         1 => Just(Command::Leave(fan)),
+        1 => Just(Command::Release { nth: 0, by: Who::Owner }),
         2 => again(),
         3 => command(),
     ]
