@@ -49,14 +49,15 @@ fn phrase() -> impl Strategy<Value = Vec<Command>> {
             },
         )
     });
-    // The fan holds and pays for other seats meanwhile.
-    let two_payments = (0..FANS).prop_flat_map(|fan| (visit(fan), hold(), hold(), checkout())).prop_map(
-        |(visit, one, two, checkout)| {
+    // The fan holds and pays for another seat meanwhile.
+    let two_payments =
+        (0..FANS).prop_flat_map(|fan| (visit(fan), 0..SEATS, 0..SEATS)).prop_map(|(visit, one, other)| {
+            let hold = |seat| Command::Hold { nth: 0, thief: None, seats: vec![seat] };
+            let checkout = || Command::Checkout { nth: 0, by: Who::Owner };
             let pay = |nth| Command::Pay { nth, captured: true };
-            let wait = Command::Pass(120_000);
-            [visit, vec![one, checkout.clone(), wait, two, checkout, pay(1), pay(0)]].concat()
-        },
-    );
+            let lapse = Command::Pass(120_000);
+            [visit, vec![hold(one), checkout(), lapse, hold(other), checkout(), pay(1), pay(0)]].concat()
+        });
     let late = (0..FANS).prop_flat_map(|fan| (Just(fan), called(fan), to_a_moment(), wait())).prop_map(
         |(fan, called, late, wait)| {
             [called, vec![late, Command::Poll(fan), wait, Command::Tick, Command::Poll(fan)]].concat()
