@@ -21,6 +21,8 @@ use crate::problem::Problem;
 
 /// A sentence or two for whoever reads the audit later.
 const REASON_CHARS_MAX: usize = 500;
+/// Of a name that we did not give, this much is told back.
+const FIELD_CHARS_MAX: usize = 100;
 /// What a sale is made of; people have bought it.
 const FIXED: [&str; 6] = ["event_id", "total_seats", "seating", "price", "currency", "idempotency_key"];
 
@@ -141,7 +143,9 @@ pub async fn patch(
     let new: ChangedTerms = body::json_or_default(request, ADMIN_BYTES_MAX).await?;
     if let Some(field) = new.rest.keys().next() {
         let why = if FIXED.contains(&field.as_str()) { "cannot be changed" } else { "is no term of a sale" };
-        return Err(Problem::field(field, format!("{field}: {why}.")));
+        let field: String = field.chars().take(FIELD_CHARS_MAX).collect();
+        let detail = format!("{field}: {why}.");
+        return Err(Problem::field(field, detail));
     }
     let reason = checked_reason(new.reason)?;
     let terms = NewTerms {
