@@ -120,6 +120,7 @@ impl BeginCheckout {
             ],
         )
         .await?;
-        Ok(Begun::Charge(Charge { order: self.order, amount: total, token: self.payment_token.clone() }))
+        let seats = usize::try_from(hold.int(2)).unwrap_or(0);
+        Ok(Begun::Charge(Charge { order: self.order, amount: total, token: self.payment_token.clone(), seats }))
     }
 }

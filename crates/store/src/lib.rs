@@ -35,6 +35,7 @@ mod value;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{Clock, Timestamp};
 use tokio::sync::watch;
@@ -52,6 +53,7 @@ pub const MOST_ROWS_PER_COMMAND: usize = 1_000;
 #[derive(Clone)]
 pub struct Store {
     engine: sqlite::Sqlite,
+    asked: Arc<AtomicU64>,
 }
 
 /// What a store needs to open.
@@ -71,17 +73,24 @@ impl Store {
             return Err(OpenError::Url(options.url.clone()));
         }
         let engine = sqlite::Sqlite::open(&PathBuf::from(path), options.clock, options.observer, options.readers)?;
-        Ok(Self { engine })
+        Ok(Self { engine, asked: Arc::default() })
     }
 
     /// Runs a verb; the answer comes after it is durable.
     pub async fn run<V: Verb>(&self, verb: V) -> Result<V::Done, Failure> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.engine.run(verb).await
     }
 
     /// Reads one snapshot.
     pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.engine.read(query).await
+    }
+
+    /// Verbs and queries asked of it since it was opened, refused ones too.
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// A deciding time as people's clocks show it.

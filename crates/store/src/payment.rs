@@ -12,6 +12,8 @@ pub struct Charge {
     pub order: OrderId,
     pub amount: Money,
     pub token: String,
+    /// How many tickets it pays for.
+    pub seats: usize,
 }
 
 /// What the provider says.

@@ -145,10 +145,12 @@ impl Query for Unsettled {
         let before = read.now().plus_ms(-self.older_than_ms);
         let rows = read
             .query(
-                "select o.id, o.total, o.payment_token, o.state from orders o
-                 where (o.state = 'paying' and o.created_at <= ?1)
-                    or (o.state = 'refund_due' and exists
-                        (select 1 from payments p where p.order_id = o.id and p.state = 'refund_due'))
+                "select o.id, o.total, o.payment_token, o.state, (select h.seats from holds h where h.id = o.hold)
+                 from orders o
+                 where o.state in ('paying', 'refund_due')
+                   and ((o.state = 'paying' and o.created_at <= ?1)
+                     or (o.state = 'refund_due' and exists
+                        (select 1 from payments p where p.order_id = o.id and p.state = 'refund_due')))
                  order by o.state, o.created_at limit ?2",
                 &[before.into(), MOST_UNSETTLED.into()],
             )
@@ -156,7 +158,12 @@ impl Query for Unsettled {
         Ok(rows
             .iter()
             .map(|row| UnsettledOrder {
-                charge: Charge { order: row.id(0), amount: Money(row.int(1)), token: row.text(2).to_owned() },
+                charge: Charge {
+                    order: row.id(0),
+                    amount: Money(row.int(1)),
+                    token: row.text(2).to_owned(),
+                    seats: usize::try_from(row.int(4)).unwrap_or(0),
+                },
                 refund: row.text(3) == OrderState::RefundDue.name(),
             })
             .collect())

@@ -131,8 +131,7 @@ async fn pay(app: &Shared, command: BeginCheckout) -> Result<Vec<u8>, Problem> {
 
 /// Writes the provider's answer. Also used by the worker.
 pub async fn settle(app: &App, charge: &Charge, captured: bool) -> Result<Vec<u8>, Problem> {
-    let most = domain::sale::MOST_SEATS_PER_HOLD;
-    let tickets = (0..most).map(|_| TicketId(app.ids.next())).collect();
+    let tickets = (0..charge.seats).map(|_| TicketId(app.ids.next())).collect();
     let finish = FinishCheckout { order: charge.order, captured, tickets };
     match app.store.run(finish).await.map_err(|failure| unsettled(&failure))? {
         Finished::Confirmed(answer) => Ok(answer),

@@ -130,3 +130,23 @@ fn a_page_of_orders_starts_where_the_last_one_ended() {
     );
     assert!(plan.contains("orders_sale (sale=? AND (created_at,id)>(?,?))") && !plan.contains("B-TREE"), "{plan}");
 }
+
+#[test]
+fn the_payment_of_a_hold_is_found_by_hold() {
+    let plan = plan("select 1 from orders where hold = ?1 and state in ('paying', 'confirmed') and state = 'paying'");
+    assert!(plan.contains("orders_one_per_hold (hold=?)"), "{plan}");
+}
+
+#[test]
+fn unsettled_orders_are_found_without_those_that_are_settled() {
+    let plan = plan(
+        "select o.id, o.total, o.payment_token, o.state, (select h.seats from holds h where h.id = o.hold)
+         from orders o
+         where o.state in ('paying', 'refund_due')
+           and ((o.state = 'paying' and o.created_at <= ?1)
+             or (o.state = 'refund_due' and exists
+                (select 1 from payments p where p.order_id = o.id and p.state = 'refund_due')))
+         order by o.state, o.created_at limit ?2",
+    );
+    assert!(plan.contains("orders_unsettled"), "{plan}");
+}
