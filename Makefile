@@ -6,7 +6,7 @@ ifeq ($(origin HOST),environment)
 unexport HOST
 endif
 
-.PHONY: help desktop stop seed sim assert-queue build test soak fmt lint deny
+.PHONY: help desktop stop seed sim assert-queue bench build test soak fmt lint deny
 
 help:          ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -26,6 +26,10 @@ sim:           ## run a load scenario and judge it (SCENARIO= K6_VUS_MAX= K6_STE
 
 assert-queue:  ## check the order and the seats of one sale from its records (SALE_ID=)
 	@scripts/traffic.sh assert-queue $(if $(SALE_ID),--sale "$(SALE_ID)")
+
+bench:         ## what a request costs beside a bare handler, judged; a few minutes (SHORT=1 ONLY= ROUNDS= SEED= OUT=)
+	@scripts/traffic.sh bench $(if $(SHORT),--short) $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds "$(ROUNDS)") \
+	    $(if $(SEED),--seed "$(SEED)") $(if $(OUT),--out "$(OUT)")
 
 build:         ## the release binary
 	@cargo build --release --package traffic

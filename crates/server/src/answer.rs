@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::app::App;
@@ -15,6 +16,25 @@ use crate::problem::Problem;
 
 /// Numbers the requests of one life of a node.
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
+
+/// A poll's answer and then some: a buffer of this size is not moved while it is written.
+const JSON_BYTES: usize = 512;
+
+/// JSON as [`axum::Json`], for the answers that there are most of.
+pub struct ShortJson<T>(pub T);
+
+impl<T: Serialize> IntoResponse for ShortJson<T> {
+    fn into_response(self) -> Response {
+        let mut json = Vec::with_capacity(JSON_BYTES);
+        match serde_json::to_writer(&mut json, &self.0) {
+            Ok(()) => ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "an answer cannot be written as JSON");
+                Problem::internal().into_response()
+            }
+        }
+    }
+}
 
 pub async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = app.clock.monotonic();

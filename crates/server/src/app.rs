@@ -223,12 +223,13 @@ async fn fill(store: &Store, rooms: &Rooms, wall: Timestamp) -> Result<(), Failu
         let room = rooms.open(&sale, &seating);
         let shop = store.read(load::Shop { sale: sale.id, calls_after: wall.plus_sec(-PACE_SEC) }).await?;
         room.restore(&shop);
-        let mut after = 0;
-        loop {
-            let places = store.read(load::Line { sale: sale.id, after }).await?;
-            let Some(last) = places.last() else { break };
-            after = last.entry.position;
-            places.iter().for_each(|place| room.restore_place(place));
+        let mut places = store.read(load::Line { sale: sale.id, after: 0 }).await?;
+        while let Some(last) = places.last() {
+            let next = load::Line { sale: sale.id, after: last.entry.position };
+            // A page is read on a thread of its own while the one before goes into the room.
+            let fill = async { places.iter().for_each(|place| room.restore_place(place)) };
+            let (next, ()) = tokio::join!(biased; store.read(next), fill);
+            places = next?;
         }
         for (account, claim) in shop.claims {
             room.let_in(account, claim);

@@ -148,6 +148,7 @@ impl Metrics {
                 "Requests for the operator without the right key",
                 self.operator_keys_refused.load(Ordering::Relaxed),
             ),
+            ("store_requests", "Commands and reads asked of the store", app.store.asked()),
             ("connections_accepted", "Connections taken since the start", app.connections.accepted()),
             ("connections_refused", "Connections closed at once by a cap", app.connections.refused()),
         ];

@@ -17,6 +17,7 @@ use store::queue::Joined;
 use utoipa::ToSchema;
 
 use super::sales::SeatsLeft;
+use crate::answer::ShortJson;
 use crate::app::{App, Shared, within};
 use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
@@ -80,7 +81,7 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
     let known = app.room(&id).ok().and_then(|room| live_place(&room, account).map(|place| (room, place)));
     if let Some((room, place)) = known {
         app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
-        return Ok((StatusCode::OK, Json(join_answer(&app, &room, account, place))).into_response());
+        return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
     }
     app.limits.check(RouteClass::Join, account, app.clock.monotonic())?;
     let room = app.room(&id)?;
@@ -92,7 +93,7 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
         Joined::Refused(refusal) => return Err(refusal.into()),
     };
     let answer = join_answer(&app, &room, account, Place { position, joined_at });
-    Ok((status, Json(answer)).into_response())
+    Ok((status, ShortJson(answer)).into_response())
 }
 
 async fn joined(app: &App, room: &Room, account: AccountId) -> Result<Joined, Failure> {
@@ -136,10 +137,10 @@ pub async fn status(
     method: Method,
     headers: HeaderMap,
     Named(id): Named<String>,
-) -> Result<Json<Status>, Problem> {
+) -> Result<ShortJson<Status>, Problem> {
     app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
     let room = app.room(&id)?;
-    stands(&app, &room, account, looks_only(&method, &headers)).await.map(Json)
+    stands(&app, &room, account, looks_only(&method, &headers)).await.map(ShortJson)
 }
 
 /// Where the account stands now. Who has been called goes inside by asking, unless this `looks_only`.

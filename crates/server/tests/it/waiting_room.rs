@@ -299,6 +299,31 @@ async fn waiting_fans_are_answered_without_the_store() {
     app.join(&sale, &stranger).await.refused(503, "overloaded");
 }
 
+/// Nor does it ask for anything to be written; and a store that is gone changes nothing in its answer.
+#[tokio::test]
+async fn a_status_poll_reads_no_store() {
+    let app = TestApp::start().await;
+    let sale = app.sale_with(json!({ "admit_per_minute": 60, "total_seats": 1 })).await;
+    let fans = line(&app, &sale, 3).await;
+    let newcomer = app.fan().await;
+    app.pass(2_000).await;
+    assert_eq!(app.status(&sale, &fans[0]).await["state"], "inside", "the one poll that writes");
+    let before = app.shared().store.asked();
+    let mut answers = Vec::new();
+    for fan in &fans {
+        answers.push(app.status(&sale, fan).await.expect(StatusCode::OK).clone());
+    }
+    assert_eq!(app.shared().store.asked(), before, "a poll asked the store");
+    assert_eq!((&answers[0]["state"], &answers[2]["state"]), (&json!("inside"), &json!("waiting")));
+    app.shared().store.close().await;
+    for (fan, answer) in fans.iter().zip(&answers) {
+        assert_eq!(app.status(&sale, fan).await.expect(StatusCode::OK), answer);
+    }
+    // The counter does count: the first join of a newcomer is a write.
+    app.join(&sale, &newcomer).await.refused(503, "overloaded");
+    assert!(app.shared().store.asked() > before);
+}
+
 #[tokio::test]
 async fn leaving_gives_the_place_up_for_good() {
     let app = TestApp::start().await;

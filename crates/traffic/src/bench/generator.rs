@@ -3,6 +3,8 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, bail, ensure};
 use rustix::event::Timespec;
@@ -17,8 +19,24 @@ const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
 /// What one wait may report. More connections than this are reported by the next.
 const EVENTS_MAX: usize = 256;
 
+/// Where requests go.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) addr: SocketAddr,
+    /// Somebody has asked this run to end.
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+impl Target {
+    pub(super) fn go_on(&self) -> anyhow::Result<()> {
+        ensure!(!self.stop.load(Ordering::Relaxed), "stopped before the end");
+        Ok(())
+    }
+}
+
 /// Open connections to one server.
 pub(super) struct Connections {
+    target: Target,
     epoll: OwnedFd,
     all: Vec<Connection>,
 }
@@ -33,7 +51,8 @@ struct Connection {
 impl Connections {
     /// Opens `count` connections, each of which has been answered once: what a connection costs to make is not what a
     /// request costs. `path` must answer 2xx to everybody.
-    pub(super) fn open(addr: SocketAddr, count: usize, path: &str) -> anyhow::Result<Self> {
+    pub(super) fn open(target: &Target, count: usize, path: &str) -> anyhow::Result<Self> {
+        let addr = target.addr;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let mut all = Vec::with_capacity(count);
         for number in 0..count {
@@ -43,7 +62,7 @@ impl Connections {
             epoll::add(&epoll, &stream, EventData::new_u64(number as u64), EventFlags::IN)?;
             all.push(Connection { stream, reading: Reading::default(), request: 0 });
         }
-        let mut connections = Self { epoll, all };
+        let mut connections = Self { target: target.clone(), epoll, all };
         let warm = Requests::one("GET", path, Shown::Nothing, "");
         connections.send_all(&warm, count, |_, _| Ok(()))?;
         Ok(connections)
@@ -66,6 +85,7 @@ impl Connections {
         let mut answered = 0;
         let mut events = Vec::with_capacity(EVENTS_MAX);
         while answered < total {
+            self.target.go_on()?;
             let ready = epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&PATIENCE))?;
             ensure!(ready > 0, "no answer within {} s", PATIENCE.tv_sec);
             for Event { data, .. } in events.drain(..) {

@@ -111,7 +111,7 @@ fn fill(bench: &Bench, server: &Program, sale: &Sale, crowd: &Crowd, report: &mu
 fn restart(bench: &Bench, server: Program, folder: &Path, report: &mut Report) -> anyhow::Result<(Program, u64)> {
     server.kill();
     let (mut server, crashed) = bench.start(folder)?;
-    let mut took = vec![crashed.as_secs_f64()];
+    let (mut took, cpu) = (vec![crashed.as_secs_f64()], server.cpu()?);
     for _ in 1..bench.sizes.restarts {
         server.stop(&bench.clock)?;
         let again;
@@ -121,8 +121,9 @@ fn restart(bench: &Bench, server: Program, folder: &Path, report: &mut Report) -
     let bytes = server.resident_bytes()?;
     let spread = Spread::of(took.iter().copied());
     let text = format!(
-        "{:.2} s after kill -9, median of all {} starts {:.2} s, longest {:.2} s",
+        "{:.2} s after kill -9 ({:.2} s of CPU), median of all {} starts {:.2} s, longest {:.2} s",
         crashed.as_secs_f64(),
+        cpu.as_secs_f64(),
         took.len(),
         spread.median,
         spread.max

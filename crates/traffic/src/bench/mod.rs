@@ -20,11 +20,14 @@ mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use server::app::Ids as _;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use self::generator::Connections;
 use self::organiser::WARM_PATH;
@@ -33,7 +36,7 @@ use self::report::Report;
 use self::requests::Requests;
 use self::sample::{Pair, Sample};
 use crate::cli::{BenchArgs, Measure};
-use crate::{EXIT_FAILED, real};
+use crate::{EXIT_FAILED, real, signals};
 
 /// How much is sent and how often.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +82,8 @@ struct Bench {
     /// The servers' secret, so that sessions can be signed here.
     secret: String,
     folder: TempDir,
+    /// Set by a signal: the servers are ended and the folder is removed, as after any failure.
+    stop: Arc<AtomicBool>,
 }
 
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
@@ -87,7 +92,8 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     real::raise_open_files();
     let secret = real::SystemIds.secret().iter().map(|byte| format!("{byte:02x}")).collect();
     let folder = tempfile::Builder::new().prefix("traffic-bench-").tempdir().context("making a temporary folder")?;
-    let bench = Bench { sizes, seed: args.seed, clock: real::SystemClock::start(), secret, folder };
+    let (stop, _signals) = stop_by_signal()?;
+    let bench = Bench { sizes, seed: args.seed, clock: real::SystemClock::start(), secret, folder, stop };
     let mut report = Report::default();
     for measure in args.measures() {
         let (name, work): (_, fn(&Bench, &mut Report) -> anyhow::Result<()>) = match measure {
@@ -110,6 +116,19 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     Ok(if report.all_met() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
+/// Turns true at SIGTERM or Ctrl-C, as long as the runtime lives that listens for them.
+fn stop_by_signal() -> anyhow::Result<(Arc<AtomicBool>, Runtime)> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let (asked, stopping) = (runtime.block_on(async { signals::shutdown() })?, Arc::clone(&stop));
+    runtime.spawn(async move {
+        let mut asked = asked;
+        drop(asked.wait_for(|asked| *asked).await);
+        stopping.store(true, Ordering::Relaxed);
+    });
+    Ok((stop, runtime))
+}
+
 impl Bench {
     /// A new folder for one server.
     fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
@@ -124,11 +143,11 @@ impl Bench {
 
     /// The product on a folder that may hold data, and how long it took to be ready.
     fn start(&self, folder: &std::path::Path) -> anyhow::Result<(Program, Duration)> {
-        Program::product(folder, &self.secret, &self.clock)
+        Program::product(folder, &self.secret, &self.clock, &self.stop)
     }
 
     fn bare(&self, body_bytes: usize) -> anyhow::Result<Program> {
-        Program::bare(body_bytes, self.folder.path(), &self.clock)
+        Program::bare(body_bytes, self.folder.path(), &self.clock, &self.stop)
     }
 
     /// One window of the bare handler beside one of the product.
@@ -140,7 +159,7 @@ impl Bench {
         product: impl FnOnce() -> anyhow::Result<Sample>,
     ) -> anyhow::Result<Pair> {
         let yardstick = || {
-            let mut open = Connections::open(bare.addr, connections, bare::PATH)?;
+            let mut open = Connections::open(&bare.target, connections, bare::PATH)?;
             let requests = Requests::bare();
             Sample::take(bare, &mut open, &requests, self.sizes.bare, &self.clock, |_, _| Ok(()))
         };
@@ -156,7 +175,7 @@ impl Bench {
         times: usize,
         mut keep: impl FnMut(usize, u16, &[u8]),
     ) -> anyhow::Result<Sample> {
-        let mut open = Connections::open(program.addr, connections, WARM_PATH)?;
+        let mut open = Connections::open(&program.target, connections, WARM_PATH)?;
         Sample::take(program, &mut open, requests, requests.len() * times, &self.clock, |number, answer| {
             keep(number, answer.status, answer.body);
             Ok(())

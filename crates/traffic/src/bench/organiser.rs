@@ -1,12 +1,10 @@
 //! What a measurement needs of a server before it can begin: a sale, accounts, a line of people.
 
-use std::net::SocketAddr;
-
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
 use server::config::DEV_ADMIN_KEY;
 
-use super::generator::Connections;
+use super::generator::{Connections, Target};
 use super::program::Program;
 use super::requests::{Requests, Shown};
 
@@ -44,12 +42,12 @@ impl Sale {
 
 /// The operator of one server.
 pub(super) struct Organiser {
-    addr: SocketAddr,
+    target: Target,
 }
 
 impl Organiser {
     pub(super) fn of(program: &Program) -> Self {
-        Self { addr: program.addr }
+        Self { target: program.target.clone() }
     }
 
     /// An open sale with these terms.
@@ -94,7 +92,7 @@ impl Organiser {
         requests: &Requests,
         mut keep: impl FnMut(usize, &[u8]) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let mut connections = Connections::open(self.addr, CONNECTIONS, WARM_PATH)?;
+        let mut connections = Connections::open(&self.target, CONNECTIONS, WARM_PATH)?;
         connections.send_all(requests, requests.len(), |number, answer| keep(number, answer.body))
     }
 
@@ -121,7 +119,7 @@ impl Organiser {
 
     /// On a connection of its own: between two preparations the server may have closed an idle one.
     fn text(&self, method: &str, path: &str, shown: Shown<'_>, body: &str) -> anyhow::Result<Vec<u8>> {
-        let mut connections = Connections::open(self.addr, 1, WARM_PATH)?;
+        let mut connections = Connections::open(&self.target, 1, WARM_PATH)?;
         let mut text = None;
         let request = Requests::one(method, path, shown, body);
         connections.send_all(&request, 1, |_, answer| {

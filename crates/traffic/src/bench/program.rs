@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use std::{fs, thread};
 
@@ -14,7 +17,7 @@ use nix::unistd::Pid;
 use rustix::process::Signal;
 
 use super::bare;
-use super::generator::Connections;
+use super::generator::{Connections, Target};
 
 /// Below the range that outgoing connections draw from, so that none of ours sits on the port already.
 const PORTS: std::ops::Range<u16> = 10_000..30_000;
@@ -29,12 +32,17 @@ const LOG_CHARS: usize = 2_000;
 /// A running server, ended with the value.
 pub(super) struct Program {
     process: Child,
-    pub(super) addr: SocketAddr,
+    pub(super) target: Target,
 }
 
 impl Program {
     /// The product on this folder, and how long it took from its start to its first 200 of `/health/ready`.
-    pub(super) fn product(folder: &Path, secret: &str, clock: &dyn Clock) -> anyhow::Result<(Self, Duration)> {
+    pub(super) fn product(
+        folder: &Path,
+        secret: &str,
+        clock: &dyn Clock,
+        stop: &Arc<AtomicBool>,
+    ) -> anyhow::Result<(Self, Duration)> {
         let addr = free_addr()?;
         let log = folder.join("server.log");
         let mut command = this_program()?;
@@ -47,13 +55,16 @@ impl Program {
             .env("TRAFFIC_LAB", "off")
             .stderr(File::create(&log)?);
         let started = clock.monotonic();
-        let mut program = Self { process: command.spawn().context("starting the server")?, addr };
+        let mut program = Self {
+            process: command.spawn().context("starting the server")?,
+            target: Target { addr, stop: Arc::clone(stop) },
+        };
         program.wait_until_ready("/health/ready", started, clock, &log)?;
         Ok((program, clock.monotonic().saturating_sub(started)))
     }
 
     /// The bare handler, answering with so many bytes.
-    pub(super) fn bare(bytes: usize, folder: &Path, clock: &dyn Clock) -> anyhow::Result<Self> {
+    pub(super) fn bare(bytes: usize, folder: &Path, clock: &dyn Clock, stop: &Arc<AtomicBool>) -> anyhow::Result<Self> {
         let addr = free_addr()?;
         let log = folder.join("bare.log");
         let mut command = this_program()?;
@@ -61,7 +72,10 @@ impl Program {
             .args(["bench-bare", "--log", "warn", "--addr", &addr.to_string(), "--bytes", &bytes.to_string()])
             .stderr(File::create(&log)?);
         let started = clock.monotonic();
-        let mut program = Self { process: command.spawn().context("starting the bare handler")?, addr };
+        let mut program = Self {
+            process: command.spawn().context("starting the bare handler")?,
+            target: Target { addr, stop: Arc::clone(stop) },
+        };
         program.wait_until_ready(bare::PATH, started, clock, &log)?;
         Ok(program)
     }
@@ -73,12 +87,13 @@ impl Program {
                 let said = fs::read_to_string(log).unwrap_or_default();
                 bail!("it ended at once ({status}): {}", said.chars().take(LOG_CHARS).collect::<String>());
             }
-            if TcpStream::connect(self.addr).is_ok() && Connections::open(self.addr, 1, path).is_ok() {
+            self.target.go_on()?;
+            if TcpStream::connect(self.target.addr).is_ok() && Connections::open(&self.target, 1, path).is_ok() {
                 return Ok(());
             }
             thread::sleep(LOOK_EVERY);
         }
-        bail!("{path} at {} is not ready within {} s", self.addr, READY_WITHIN.as_secs())
+        bail!("{path} at {} is not ready within {} s", self.target.addr, READY_WITHIN.as_secs())
     }
 
     /// User and system time of the process so far, of threads that have ended too.
@@ -133,7 +148,8 @@ pub(super) fn own_cpu() -> anyhow::Result<Duration> {
 
 fn this_program() -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    // Ctrl-C in a terminal goes to the whole group: this process ends its servers itself.
+    command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
     // Settings of the shell are not what is measured.
     command.env_clear();
     Ok(command)

@@ -14,7 +14,8 @@ use super::requests::{Requests, Shown};
 use super::sample::{Pair, Sample};
 use super::shuffle::Dice;
 
-const CONNECTIONS: usize = 64;
+/// As for joins: holds and payments of a rush share their commits too.
+const CONNECTIONS: usize = 256;
 const SEATS_PER_HOLD: usize = 2;
 /// The fastest drip: everybody is inside after a moment.
 const CALLED_PER_MINUTE: usize = 1_000_000;
