@@ -69,7 +69,7 @@ pub(crate) async fn the_store_is_the_model_after_every_step(w: &mut World) {
             );
         }
     }
-    println!("{cases} cases from {first}, {} steps", met.0.values().sum::<u64>());
+    println!("{cases} cases from {first}, {} answers", met.0.values().sum::<u64>());
     for ((command, outcome), times) in &met.0 {
         println!("{command:>12} {outcome:<24} {times:>7}");
     }
