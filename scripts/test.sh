@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2317  # the steps are called by name
 # Everything that must hold, from a clean clone: build, tests, then the commands and the README as a person uses them.
-# Times are not judged here: that needs a quiet machine.
+# Times are not judged here: that needs a quiet machine. Whether the benchmark runs is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -42,6 +42,7 @@ outcome=0
 step "setup script" scripts/test-setup.sh || outcome=1
 step "commands" scripts/test-desktop.sh || outcome=1
 step "README" scripts/test-readme.sh || outcome=1
+step "benchmark, short" "${CARGO_TARGET_DIR:-target}/debug/traffic" bench --short || outcome=1
 echo "shell checks:"
 awk '{ passed += $1; failed += $2 } END { print passed + 0 " passed, " failed + 0 " failed" }' "$TALLY"
 exit "$outcome"
