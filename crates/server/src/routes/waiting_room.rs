@@ -11,14 +11,13 @@ use domain::waiting_room::{State as Standing, estimate_wait_sec, retry_after_ms,
 use domain::{AccountId, ClaimId, Refusal, SaleId, Timestamp};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
-use store::Failure;
 use store::admissions::{PollCalled, Polled};
 use store::queue::Joined;
 use utoipa::ToSchema;
 
 use super::sales::SeatsLeft;
 use crate::answer::ShortJson;
-use crate::app::{App, Shared, within};
+use crate::app::{App, Shared};
 use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
@@ -87,18 +86,13 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
     let room = app.room(&id)?;
     // The rule is asked again in the transaction; here it spares the store those who come too early.
     room.sale().may_join(app.clock.wall())?;
-    let (status, position, joined_at) = match joined(&app, &room, account).await? {
+    let (status, position, joined_at) = match room.joins.join(&app, room.id, account).await? {
         Joined::New { position, joined_at } => (StatusCode::CREATED, position, joined_at),
         Joined::Known { position, joined_at } => (StatusCode::OK, position, joined_at),
         Joined::Refused(refusal) => return Err(refusal.into()),
     };
     let answer = join_answer(&app, &room, account, Place { position, joined_at });
     Ok((status, ShortJson(answer)).into_response())
-}
-
-async fn joined(app: &App, room: &Room, account: AccountId) -> Result<Joined, Failure> {
-    let join = room.joins.join(&app.store, &app.clock, room.id, account);
-    within(app.patience, join).await.unwrap_or(Err(Failure::Unknown))
 }
 
 /// The account's place, unless it is over: then joining makes a new one.

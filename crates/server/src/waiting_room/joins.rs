@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::{AccountId, Clock, SaleId};
+use domain::{AccountId, SaleId};
 use store::queue::{JoinBatch, Joined};
 use store::{Failure, MOST_ROWS_PER_COMMAND, Store};
 use tokio::sync::oneshot;
+
+use crate::app::{Shared, within};
 
 /// Joins that wait for their batch: a fifth of a second of work; more is answered "overloaded" at once.
 const WAITING_MAX: usize = 20_000;
@@ -36,13 +38,7 @@ pub struct WorstBatch {
 
 impl Joins {
     /// Joins one account. The write goes on if the caller goes away.
-    pub async fn join(
-        self: &Arc<Self>,
-        store: &Store,
-        clock: &Arc<dyn Clock>,
-        sale: SaleId,
-        account: AccountId,
-    ) -> Answer {
+    pub async fn join(self: &Arc<Self>, app: &Shared, sale: SaleId, account: AccountId) -> Answer {
         let (reply, answer) = oneshot::channel();
         let start = {
             let mut queue = self.lock();
@@ -53,7 +49,7 @@ impl Joins {
             !std::mem::replace(&mut queue.under_way, true)
         };
         if start {
-            tokio::spawn(Arc::clone(self).work(store.clone(), Arc::clone(clock), sale));
+            tokio::spawn(Arc::clone(self).work(Arc::clone(app), sale));
         }
         answer.await.unwrap_or(Err(Failure::Unknown))
     }
@@ -63,9 +59,9 @@ impl Joins {
         self.lock().worst
     }
 
-    async fn work(self: Arc<Self>, store: Store, clock: Arc<dyn Clock>, sale: SaleId) {
+    async fn work(self: Arc<Self>, app: Shared, sale: SaleId) {
         while let Some(batch) = self.take() {
-            let started = clock.monotonic();
+            let started = app.clock.monotonic();
             let mut accounts: Vec<AccountId> = Vec::with_capacity(batch.len());
             let mut index = HashMap::with_capacity(batch.len());
             for (account, _) in &batch {
@@ -74,8 +70,10 @@ impl Joins {
                     accounts.len() - 1
                 });
             }
-            let mut answers = write(&store, sale, accounts).await;
-            self.note(WorstBatch { people: batch.len(), took: clock.monotonic().saturating_sub(started) });
+            // One timer for all: a batch that takes too long is written or not, and the next one need not wait for it.
+            let unknown = || batch.iter().map(|_| Err(Failure::Unknown)).collect();
+            let mut answers = within(app.patience, write(&app.store, sale, accounts)).await.unwrap_or_else(unknown);
+            self.note(WorstBatch { people: batch.len(), took: app.clock.monotonic().saturating_sub(started) });
             for (account, reply) in batch {
                 let answer = &mut answers[index[&account]];
                 // Two requests of one account in one batch: the second hears that it has a place.

@@ -30,6 +30,8 @@ struct Queues {
     joins: VecDeque<Box<dyn Job>>,
     accounts: VecDeque<Box<dyn Job>>,
     open: bool,
+    /// The writer waits for the bell. Otherwise it looks by itself, and ringing would be a system call for nothing.
+    idle: bool,
 }
 
 /// What the writer finds.
@@ -48,6 +50,7 @@ impl Lanes {
             joins: VecDeque::with_capacity(JOINS),
             accounts: VecDeque::with_capacity(ACCOUNTS),
             open: true,
+            idle: false,
         };
         Self { queues: Mutex::new(queues), bell: Condvar::new() }
     }
@@ -67,8 +70,11 @@ impl Lanes {
             return Err(Failure::Overloaded);
         }
         queue.push_back(job);
+        let idle = queues.idle;
         drop(queues);
-        self.bell.notify_one();
+        if idle {
+            self.bell.notify_one();
+        }
         Ok(())
     }
 
@@ -76,7 +82,9 @@ impl Lanes {
     pub(super) fn take(&self, patience: Duration) -> Taken {
         let mut queues = self.lock();
         if queues.is_empty() && queues.open {
+            queues.idle = true;
             queues = self.bell.wait_timeout(queues, patience).unwrap_or_else(PoisonError::into_inner).0;
+            queues.idle = false;
         }
         if queues.is_empty() {
             return if queues.open { Taken::Idle } else { Taken::Closed };

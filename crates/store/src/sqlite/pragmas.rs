@@ -26,8 +26,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, DbError> {
     connection.pragma_update(None, "foreign_keys", true).map_err(db_error)?;
     // The writer writes the log back between batches: inside a commit everybody would wait, and its errors get lost.
     connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(db_error)?;
-    // 64 MiB: the upper levels of the large indexes stay in memory.
-    connection.pragma_update(None, "cache_size", -65_536).map_err(db_error)?;
+    // 48 MiB: the index of a million entries stays in memory.
+    connection.pragma_update(None, "cache_size", -49_152).map_err(db_error)?;
     connection.pragma_update(None, "temp_store", "memory").map_err(db_error)?;
     Ok(connection)
 }

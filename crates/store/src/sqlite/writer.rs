@@ -1,4 +1,8 @@
-//! The writer thread: takes what waits, runs each command in a savepoint of one transaction, commits, then answers all.
+//! The writer thread: takes what waits, runs each command in one transaction, commits, then answers all.
+//!
+//! A refused command leaves nothing behind. For that each has a savepoint, which costs a copy of every page that it
+//! changes; so a batch is first tried without, and only where a refused command has written something it is rolled back
+//! as a whole and run again with savepoints.
 //!
 //! Invariant: nothing is acknowledged before its commit has come back.
 
@@ -26,6 +30,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// ones, and they run between batches, when everybody has been answered.
 const ROWS_PER_CHECKPOINT: u64 = 16_000;
 
+/// Batches with savepoints after one that needed them: where one command is refused, others will be.
+const GUARDED_BATCHES: u32 = 64;
+
 pub(super) struct Writer {
     connection: Connection,
     lanes: Arc<Lanes>,
@@ -35,6 +42,16 @@ pub(super) struct Writer {
     changes: Vec<Change>,
     /// What is only in the log.
     unwritten: Unwritten,
+    /// So many batches run with savepoints from the start.
+    guarded: u32,
+}
+
+/// How the commands of a batch ended, if the batch is not lost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    Whole,
+    /// A refused command has written something, and there is no savepoint to go back to.
+    Dirty,
 }
 
 #[derive(Default)]
@@ -123,7 +140,16 @@ impl Writer {
         observer: Arc<dyn Observer>,
         broken: watch::Sender<bool>,
     ) -> Self {
-        Self { connection, lanes, clock, observer, broken, changes: Vec::new(), unwritten: Unwritten::default() }
+        Self {
+            connection,
+            lanes,
+            clock,
+            observer,
+            broken,
+            changes: Vec::new(),
+            unwritten: Unwritten::default(),
+            guarded: 0,
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -175,8 +201,14 @@ impl Writer {
 
     fn try_batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), DbError> {
         let before = self.connection.total_changes();
-        for job in jobs {
-            self.one(job.as_mut())?;
+        let guarded = self.guarded > 0;
+        self.guarded = self.guarded.saturating_sub(1);
+        if self.run_all(jobs, guarded)? == Tried::Dirty {
+            self.execute("rollback")?;
+            self.execute("begin immediate")?;
+            self.changes.clear();
+            self.guarded = GUARDED_BATCHES;
+            self.run_all(jobs, true)?;
         }
         // A batch that wrote nothing has no sync to pay for, and no reason to make one, unless the clock was set: a
         // restart that had not heard of it would expire what lives.
@@ -193,15 +225,29 @@ impl Writer {
         Ok(())
     }
 
-    /// One command in its savepoint. `Err`: the whole batch is lost.
-    fn one(&mut self, job: &mut dyn Job) -> Result<(), DbError> {
+    fn run_all(&mut self, jobs: &mut [Box<dyn Job>], guarded: bool) -> Result<Tried, DbError> {
+        for job in jobs {
+            if self.one(job.as_mut(), guarded)? == Tried::Dirty {
+                return Ok(Tried::Dirty);
+            }
+        }
+        Ok(Tried::Whole)
+    }
+
+    /// One command, `guarded` by a savepoint. `Err`: the whole batch is lost.
+    fn one(&mut self, job: &mut dyn Job, guarded: bool) -> Result<Tried, DbError> {
         for last in [false, true] {
-            let before = self.changes.len();
-            self.execute("savepoint command")?;
+            let (before, written) = (self.changes.len(), self.connection.total_changes());
+            if guarded {
+                self.execute("savepoint command")?;
+            }
             let reading = self.clock.read();
             let ran = job.run(&mut SqliteTx::new(&mut self.connection, reading, &mut self.changes));
             if let Ran::Done = ran {
-                return self.execute("release command");
+                if guarded {
+                    self.execute("release command")?;
+                }
+                return Ok(Tried::Whole);
             }
             self.changes.truncate(before);
             match ran {
@@ -212,13 +258,17 @@ impl Writer {
                 }
                 _ => {}
             }
-            self.execute("rollback to command")?;
-            self.execute("release command")?;
+            if guarded {
+                self.execute("rollback to command")?;
+                self.execute("release command")?;
+            } else if self.connection.total_changes() != written {
+                return Ok(Tried::Dirty);
+            }
             if last || !matches!(ran, Ran::Again) {
                 break;
             }
         }
-        Ok(())
+        Ok(Tried::Whole)
     }
 
     /// True when no transaction is open any more, so that nothing of the batch can become durable.
