@@ -151,6 +151,31 @@ async fn what_is_rolled_back_is_told_to_nobody() {
     assert_eq!(*ear.positions.lock().expect("one writer"), [1]);
 }
 
+/// A batch runs without savepoints until one of its commands is refused after it has written.
+#[tokio::test]
+async fn a_batch_that_is_run_again_is_written_and_told_once() {
+    let (folder, ear) = (TempDir::new().expect("a folder"), Arc::new(Ear::default()));
+    let w = World::at(sqlite(&folder), Arc::clone(&ear) as Arc<dyn Observer>).await;
+    for (round, names) in [(1, ["a", "b", "c"]), (2, ["d", "e", "f"])] {
+        let pull = plug(&w);
+        let before = ear.commits.load(SeqCst);
+        let first = Marking::new(names[0], |_| Ok(()));
+        let runs = Arc::clone(&first.runs);
+        let first = offer(&w, first);
+        let refused = offer(&w, Marking::new(names[1], |_| Err(Refusal::RoomFull.into())));
+        let last = offer(&w, Marking::new(names[2], |_| Ok(())));
+        drop(pull);
+        first.await.expect("marked");
+        assert!(matches!(refused.await, Err(Failure::Refused(Refusal::RoomFull))));
+        last.await.expect("marked");
+        assert_eq!(ear.commits.load(SeqCst) - before, 2, "the plug, and the three");
+        let expected = if round == 1 { 2 } else { 1 };
+        assert_eq!(runs.load(SeqCst), expected, "after a refusal the next batch has savepoints from its start");
+    }
+    assert_eq!(w.read(Marks).await, ["a", "c", "d", "f"]);
+    assert_eq!(*ear.positions.lock().expect("one writer"), [99; 4]);
+}
+
 #[tokio::test]
 async fn a_full_lane_refuses_at_once_and_the_others_go_on() {
     let w = world().await;
