@@ -37,6 +37,7 @@ missing_packages() {
     command -v make >/dev/null || echo make
     command -v curl >/dev/null || echo curl
     command -v python3 >/dev/null || echo python3
+    command -v openssl >/dev/null || echo openssl    # the tests check a ticket with it, as a door would
     command -v strace >/dev/null || echo strace      # the tests make disk syncs fail with it
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }

@@ -29,6 +29,7 @@ machine() {
     done
     stub gcc 'exit 0'
     stub make 'exit 0'
+    stub openssl 'exit 0'
     stub strace 'exit 0'
     stub cargo 'exit 0'
     stub rustc 'echo "rustc 1.99.0 (0000000 2026-01-01)"'
