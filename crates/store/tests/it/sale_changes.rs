@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::world::{SEC, World};
 
 impl World {
-    fn changing(&self, sale: SaleId, change: SaleChange) -> ChangeSale {
+    pub(crate) fn changing(&self, sale: SaleId, change: SaleChange) -> ChangeSale {
         let act = Act { act: "change_sale", subject: sale.to_string(), ..self.act() };
         ChangeSale { sale, change, reason: Some("because".to_owned()), act }
     }

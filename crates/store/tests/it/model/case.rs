@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use domain::sale_change::SaleChange;
 use domain::{AccountId, ClaimId, HoldId, OrderId, Refusal, SaleId, TicketId, Timestamp};
 use serde_json::Value as Json;
 use store::Failure;
@@ -11,10 +12,11 @@ use store::checkout::{BeginCheckout, Begun, CHECKOUT};
 use store::holds::{PlaceHold, ReleaseHold};
 use store::idempotency::Key;
 use store::queue::{JoinBatch, Joined, Leave};
+use store::sale_changes::Changed;
 use store::settlement::{FinishCheckout, Finished, Refunded};
 use uuid::Uuid;
 
-use super::product::{Doors, Product, Set};
+use super::product::Product;
 use super::rules::{Answer, Model};
 use super::script::{Command, Deed, Fan, Id, Script};
 use super::sight::{Look, number, seat, sight};
@@ -231,10 +233,9 @@ impl<'a, P: Product> Case<'a, P> {
             }
             Deed::SweepHolds => self.heard(p.sweep_holds(w).await).map(|swept| format!("swept {swept}")),
             Deed::SweepClaims => self.heard(p.sweep_claims(w).await).map(|swept| format!("swept {swept}")),
-            Deed::Pause(paused) => {
-                self.heard(p.doors(w, Doors { sale, set: Set::Paused(paused) }).await).map(|()| "done".into())
-            }
-            Deed::Close => self.heard(p.doors(w, Doors { sale, set: Set::Closed }).await).map(|()| "done".into()),
+            Deed::Pause(true) => self.changed(p.change(w, w.changing(sale, SaleChange::Pause)).await),
+            Deed::Pause(false) => self.changed(p.change(w, w.changing(sale, SaleChange::Resume)).await),
+            Deed::Close => self.changed(p.change(w, w.changing(sale, SaleChange::Close)).await),
             Deed::Pass(ms) => {
                 w.advance(ms);
                 Ok("done".into())
@@ -253,6 +254,14 @@ impl<'a, P: Product> Case<'a, P> {
                 Ok("done".into())
             }
         }
+    }
+
+    fn changed(&self, changed: Result<Changed, Failure>) -> Answer {
+        Ok(match self.heard(changed)? {
+            Changed::Done { changed: true } => "done".into(),
+            Changed::Done { changed: false } => "already".into(),
+            Changed::Wrong(error) => format!("wrong {}", error.field),
+        })
     }
 
     fn joined(&self, joined: Joined) -> String {

@@ -1,13 +1,13 @@
 //! The product as a case drives it: one way for each command. [`Real`] is the store; a planted bug goes another way in
 //! one of them.
 
-use domain::SaleId;
 use store::admissions::{ExpireClaims, PollCalled, Polled, Tick, TickDone};
 use store::checkout::{BeginCheckout, Begun};
 use store::holds::{ExpireHolds, PlaceHold, ReleaseHold};
 use store::queue::{JoinBatch, Joined, Leave};
+use store::sale_changes::{ChangeSale, Changed};
 use store::settlement::{FinishCheckout, Finished, Refunded};
-use store::{Failure, Lane, Outcome, Tx, Verb};
+use store::{Failure, Verb};
 
 use crate::world::World;
 
@@ -47,7 +47,7 @@ pub(crate) trait Product {
     async fn sweep_claims(&self, w: &World) -> Answered<ExpireClaims> {
         w.store.run(ExpireClaims).await
     }
-    async fn doors(&self, w: &World, verb: Doors) -> Answered<Doors> {
+    async fn change(&self, w: &World, verb: ChangeSale) -> Result<Changed, Failure> {
         w.store.run(verb).await
     }
 }
@@ -56,34 +56,3 @@ pub(crate) trait Product {
 pub(crate) struct Real;
 
 impl Product for Real {}
-
-/// The operator's hand on the doors.
-pub(crate) struct Doors {
-    pub(crate) sale: SaleId,
-    pub(crate) set: Set,
-}
-
-#[derive(Clone, Copy)]
-pub(crate) enum Set {
-    Paused(bool),
-    Closed,
-}
-
-impl Verb for Doors {
-    type Done = ();
-    const LANE: Lane = Lane::Operator;
-
-    async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<()> {
-        match self.set {
-            Set::Paused(paused) => {
-                let sql = "update sales set paused = ?2 where id = ?1";
-                tx.execute(sql, &[self.sale.into(), paused.into()]).await?
-            }
-            Set::Closed => {
-                let sql = "update sales set closed_at = ?2 where id = ?1";
-                tx.execute(sql, &[self.sale.into(), tx.wall().into()]).await?
-            }
-        };
-        Ok(())
-    }
-}

@@ -16,6 +16,8 @@ pub(crate) struct Model {
     pub(crate) skew: i64,
     pub(crate) paused: bool,
     pub(crate) closed_at: Option<i64>,
+    /// When the operator changed the sale, and whether it was paused before.
+    pub(crate) changes: Vec<(i64, bool)>,
     pub(crate) through: usize,
     credit: i64,
     last_tick: i64,
@@ -93,6 +95,10 @@ struct Key {
     answer: String,
 }
 
+fn already() -> Answer {
+    Ok("already".into())
+}
+
 fn done() -> Answer {
     Ok("done".into())
 }
@@ -152,11 +158,16 @@ impl Model {
                 over.iter().for_each(|claim| self.end_visit(*claim, "expired"));
                 Ok(format!("swept {}", over.len()))
             }
+            Deed::Pause(_) if self.has_ended() => Err("sale_ended".into()),
+            Deed::Pause(paused) if self.paused == paused => already(),
             Deed::Pause(paused) => {
+                self.changes.push((self.now, self.paused));
                 self.paused = paused;
                 done()
             }
+            Deed::Close if self.has_ended() => already(),
             Deed::Close => {
+                self.changes.push((self.now, self.paused));
                 self.closed_at = Some(self.wall());
                 done()
             }
@@ -177,7 +188,7 @@ impl Model {
     }
 
     pub(crate) fn has_ended(&self) -> bool {
-        self.wall() >= self.terms.ends || self.closed_at.is_some_and(|at| self.wall() >= at)
+        self.wall() >= self.terms.ends || self.closed_at.is_some()
     }
 
     fn doors(&self) -> Result<(), String> {

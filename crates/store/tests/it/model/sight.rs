@@ -31,6 +31,9 @@ impl Model {
             self.entries.len(),
             self.through
         )];
+        for (seq, (until, paused)) in (1..).zip(&self.changes) {
+            lines.push(format!("terms {seq} until {until} paused {paused}"));
+        }
         for (position, e) in (1..).zip(&self.entries) {
             let claimed = self.claims.iter().find(|claim| claim.position == position).map(|claim| claim.at);
             let times = [e.called, e.returned, e.recalled, claimed].map(dash).join(" ");
@@ -228,6 +231,7 @@ impl Line<'_> {
                 let words = "claim {claim_id} fan {user_id} entry {position} from {claimed_at} to {deadline}";
                 return format!("{} end {}", self.say(words), self.end());
             }
+            "terms" => "terms {seq} until {until} paused {paused}",
             "seat" => "seat {seat_id} {status}",
             "hold" => {
                 "hold {hold_id} seats {seat_ids} fan {user_id} claim {claim_id} for {total} from {placed_at} \
