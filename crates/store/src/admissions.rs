@@ -4,14 +4,13 @@ use domain::admission::{self, Bound, Claim, Drip, Tick as Ticked};
 use domain::sale::Sale;
 use domain::waiting_room::{EndedAs, Poll, State};
 use domain::{AccountId, ClaimId, Refusal, SaleId, Timestamp};
-use serde_json::json;
 
 use crate::change::Change;
 use crate::crowd::{MOST_RECALLED, crowd};
 use crate::error::{DbError, Outcome};
 use crate::queue::{end_claim, end_entry};
 use crate::rows::{self, load_sale};
-use crate::tx::{Lane, Tx, Verb, bulk};
+use crate::tx::{Lane, Tx, Verb, list};
 
 /// Claims that one sweep ends; a claim writes two rows.
 const MOST_EXPIRED: i64 = 400;
@@ -127,11 +126,11 @@ impl Tick {
                 &[self.sale.into(), most.min(MOST_RECALLED).into()],
             )
             .await?;
-        let positions = bulk(rows.iter().map(|row| [json!(row.int(0))]));
+        let positions = list(rows.iter().map(|row| row.int(0)));
         let recalled = tx
             .execute(
                 "update entries set recalled_at = ?2 where sale = ?1
-                 and position in (select cast(value ->> 0 as bigint) from json_each(?3))",
+                 and position in (select cast(value as bigint) from json_each(?3))",
                 &[self.sale.into(), tx.now().into(), positions],
             )
             .await?;

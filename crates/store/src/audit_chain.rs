@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::admissions::leads;
 use crate::audit::{Entry, entry};
 use crate::error::{DbError, Outcome};
-use crate::tx::{Lane, Query, Read, Tx, Verb, bulk, hex};
+use crate::tx::{Lane, Query, Read, Tx, Verb, id_list};
 
 /// Entries under one seal: each is one row written, and the seal is one more.
 const MOST_SEALED: i64 = 900;
@@ -67,11 +67,11 @@ impl Verb for SealAudit {
             &[seq.into(), count.into(), now.into(), previous.as_slice().into(), digest.as_slice().into()],
         )
         .await?;
-        let ids = bulk(entries.iter().map(|entry| [hex(entry.id)]));
+        let ids = id_list(entries.iter().map(|entry| entry.id));
         let sealed = tx
             .execute(
                 "update audit_log set seal = ?1 where seal is null
-                 and id in (select unhex(value ->> 0) from json_each(?2))",
+                 and id in (select unhex(value) from json_each(?2))",
                 &[seq.into(), ids],
             )
             .await?;

@@ -5,14 +5,13 @@
 use domain::hold::{self, Ask, Usage};
 use domain::order::HoldState;
 use domain::{AccountId, ClaimId, HoldId, Money, Refusal, SaleId, Timestamp};
-use serde_json::json;
 
 use crate::answers::HoldAnswer;
 use crate::change::{Change, SeatStatus};
 use crate::error::{DbError, Outcome};
 use crate::idempotency::{Key, Known};
 use crate::rows::{load_sale, lock_claim};
-use crate::tx::{Lane, Query, Read, Tx, Verb, bulk};
+use crate::tx::{Lane, Query, Read, Tx, Verb, list};
 use crate::value::{Row, Value};
 
 /// Rows that one sweep writes: the holds and their seats. A hold has at most 50 seats.
@@ -73,7 +72,7 @@ impl Verb for PlaceHold {
 
 impl PlaceHold {
     fn wanted(&self) -> Value {
-        bulk(self.seats.iter().map(|num| [json!(num)]))
+        list(&self.seats)
     }
 
     /// Frees holds past their time that stand in the way, this fan's own and others'. False: a living one does.
@@ -82,7 +81,7 @@ impl PlaceHold {
             .lock(
                 "select h.id, h.state, h.expires_at from holds h
                  where h.id in (select hs.hold from json_each(?2) wanted cross join hold_seats hs
-                     where hs.sale = ?1 and hs.seat = cast(wanted.value ->> 0 as bigint) and hs.live = 1)
+                     where hs.sale = ?1 and hs.seat = cast(wanted.value as bigint) and hs.live = 1)
                    or (h.sale = ?1 and h.account = ?3 and h.state = 'live' and h.expires_at <= ?4)
                  order by h.id",
                 &[self.sale.into(), self.wanted(), self.account.into(), tx.now().into()],
@@ -103,7 +102,7 @@ impl PlaceHold {
         Ok(tx
             .query(
                 "select s.num, s.label, s.price from json_each(?2) wanted cross join seats s
-                 where s.sale = ?1 and s.num = cast(wanted.value ->> 0 as bigint) order by s.num",
+                 where s.sale = ?1 and s.num = cast(wanted.value as bigint) order by s.num",
                 &[self.sale.into(), self.wanted()],
             )
             .await?)
@@ -133,8 +132,8 @@ impl PlaceHold {
         let taken = tx
             .execute(
                 "insert into hold_seats (sale, seat, hold, live)
-                 select ?1, cast(value ->> 0 as bigint), ?2, 1 from json_each(?3) where true
-                 order by cast(value ->> 0 as bigint) on conflict do nothing",
+                 select ?1, cast(value as bigint), ?2, 1 from json_each(?3) where true
+                 order by cast(value as bigint) on conflict do nothing",
                 &[self.sale.into(), self.id.into(), self.wanted()],
             )
             .await?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use domain::{AccountId, Money, OrderId, SaleId, TicketId, Timestamp};
 
 use crate::error::Outcome;
-use crate::tx::{Query, Read, bulk, hex};
+use crate::tx::{Query, Read, id_list};
 use crate::value::{Row, Value};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,8 +86,8 @@ async fn with_tickets<R: Read>(read: &mut R, orders: &[Row]) -> Outcome<Vec<Orde
         .query(
             "select t.order_id, t.id, t.seat, s.label, t.price, t.attendee
              from json_each(?1) wanted cross join tickets t join seats s on s.sale = t.sale and s.num = t.seat
-             where t.order_id = unhex(wanted.value ->> 0) order by t.order_id, t.seat",
-            &[bulk(orders.iter().map(|order| [hex(order.id::<OrderId>(0).0)]))],
+             where t.order_id = unhex(wanted.value) order by t.order_id, t.seat",
+            &[id_list(orders.iter().map(|order| order.id::<OrderId>(0).0))],
         )
         .await?;
     let mut tickets: HashMap<OrderId, Vec<Ticket>> = HashMap::new();

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use domain::waiting_room::EndedAs;
 use domain::{AccountId, Refusal, SaleId, Timestamp};
-use serde_json::json;
 
 use crate::change::Change;
 use crate::error::Outcome;
 use crate::holds;
 use crate::rows::{self, load_sale};
-use crate::tx::{Lane, Tx, Verb, bulk, hex};
+use crate::tx::{Lane, Tx, Verb, id_list};
 
 /// Everybody who joined one sale while the batch before was written. Accounts are distinct, and at most
 /// [`crate::MOST_ROWS_PER_COMMAND`].
@@ -76,8 +75,8 @@ impl JoinBatch {
         let rows = tx
             .query(
                 "select e.account, e.position, e.joined_at from json_each(?2) asked cross join entries e
-                 where e.sale = ?1 and e.account = unhex(asked.value ->> 0) and e.ended_at is null",
-                &[self.sale.into(), bulk(self.accounts.iter().map(|account| [hex(account.0)]))],
+                 where e.sale = ?1 and e.account = unhex(asked.value) and e.ended_at is null",
+                &[self.sale.into(), id_list(self.accounts.iter().map(|account| account.0))],
             )
             .await?;
         Ok(rows.iter().map(|row| (row.id(0), (row.int(1), row.time(2)))).collect())
@@ -103,11 +102,13 @@ impl JoinBatch {
     }
 
     async fn write<T: Tx>(&self, tx: &mut T, joining: &[(i64, AccountId)], joined_at: Timestamp) -> Outcome<()> {
-        let rows = bulk(joining.iter().map(|(position, account)| [json!(position), hex(account.0)]));
+        // Without a gap, so that the first position and the order say all.
+        let first = joining.first().map_or(0, |(position, _)| *position);
+        let accounts = id_list(joining.iter().map(|(_, account)| account.0));
         tx.execute(
             "insert into entries (sale, position, account, joined_at)
-             select ?1, cast(value ->> 0 as bigint), unhex(value ->> 1), ?2 from json_each(?3)",
-            &[self.sale.into(), joined_at.into(), rows],
+             select ?1, ?4 + key, unhex(value), ?2 from json_each(?3)",
+            &[self.sale.into(), joined_at.into(), accounts, first.into()],
         )
         .await?;
         let newest = joining.last().map_or(0, |(position, _)| *position);

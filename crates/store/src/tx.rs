@@ -1,9 +1,11 @@
 //! The small surface on which verbs are written: query, execute, lock, emit, and the time.
 //!
 //! SQL is written with `?1`..`?n`. Bulk input is one JSON parameter: an array of arrays, unpacked as
-//! `json_each(?n)` with `value ->> 0` for its first column and so on, bytes as hexadecimal text. What is looked up by it
+//! `json_each(?n)` with `value ->> 0` for its first column and so on, bytes as hexadecimal text; of one column alone, an
+//! array and `value`, which costs half. What is looked up by it
 //! is joined with `cross join`, which keeps the order: the few rows first, the large table by its index.
 
+use std::fmt::Write as _;
 use std::future::Future;
 
 use domain::Timestamp;
@@ -77,6 +79,30 @@ pub trait Query: Send + Sync + 'static {
 pub(crate) fn bulk<const N: usize>(rows: impl IntoIterator<Item = [Json; N]>) -> Value {
     let rows: Vec<Json> = rows.into_iter().map(|row| Json::Array(row.into())).collect();
     Value::Text(Json::Array(rows).to_string())
+}
+
+/// The bulk parameter of one column: `value` itself is what was given, and `key` its place, from 0.
+pub(crate) fn list<T: std::fmt::Display>(values: impl IntoIterator<Item = T>) -> Value {
+    let mut text = String::from("[");
+    for value in values {
+        let comma = if text.len() > 1 { "," } else { "" };
+        write!(text, "{comma}{value}").expect("writing to a string does not fail");
+    }
+    text.push(']');
+    Value::Text(text)
+}
+
+/// As [`list`], of ids; the statement says `unhex(value)`.
+pub(crate) fn id_list(ids: impl IntoIterator<Item = Uuid>) -> Value {
+    list(ids.into_iter().map(Hex))
+}
+
+struct Hex(Uuid);
+
+impl std::fmt::Display for Hex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\"{}\"", self.0.simple())
+    }
 }
 
 /// An id in a bulk row; the statement says `unhex(value ->> n)`.
