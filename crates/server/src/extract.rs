@@ -117,8 +117,12 @@ impl Admitted {
 /// A foreign page whose name was made to point to this machine counts as this site's own, and the key for development is
 /// known to everybody: with that key only names that cannot be turned are answered.
 fn is_rebound(headers: &HeaderMap, app: &Shared) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    app.config.admin_api_key.matches(DEV_ADMIN_KEY) && host.is_some_and(|host| !is_own_name(host))
+    app.config.admin_api_key.matches(DEV_ADMIN_KEY) && !names_this_machine(headers)
+}
+
+/// No browser leaves the host out.
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    headers.get(header::HOST).is_none_or(|host| host.to_str().is_ok_and(is_own_name))
 }
 
 /// `localhost`, a name below it, or an address.
@@ -170,8 +174,8 @@ impl FromRequestParts<Shared> for Demo {
         }
         let Some(wanted) = &app.config.demo_api_key else {
             // Without a key of their own the demo routes are for this machine, and elsewhere for the operator.
-            let open = app.config.is_reachable_by_others() && !is_operator(&parts.headers, app);
-            return if open { Err(Problem::demo_key()) } else { Ok(Self) };
+            let here = !app.config.is_reachable_by_others() && names_this_machine(&parts.headers);
+            return if here || is_operator(&parts.headers, app) { Ok(Self) } else { Err(Problem::demo_key()) };
         };
         let query = parts.uri.query().unwrap_or_default();
         let in_query = query.split('&').find_map(|pair| pair.strip_prefix("demo_key=")).map(str::as_bytes);

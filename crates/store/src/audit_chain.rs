@@ -1,6 +1,6 @@
 //! The seals of the audit log: a chain of digests, each made of the one before and of the entries under it. Whoever
 //! changes, removes, moves or inserts a sealed entry breaks the chain, unless he makes all later seals anew; the newest
-//! digest, kept elsewhere (the log of the process has it), shows that too. See ADR 0004.
+//! digest, kept elsewhere (the log of the process has it), shows that too. See ADR 0005.
 //!
 //! An entry belongs to no seal until a tick gives it one: which one comes later does not matter, so an entry whose id is
 //! smaller than a sealed one is never skipped. One that claims to be older than a seal that should have had it is late.
@@ -143,7 +143,9 @@ impl Query for VerifyAudit {
                     Some((chain.seals + 1, "this seal is missing"))
                 } else if seal.bytes(3) != previous.0 {
                     Some((seq, "it does not follow from the seal before"))
-                } else if seal.bytes(4) != digest(&previous.0, seq, sealed_at, &entries) {
+                } else if seal.int(1) != entries.len() as i64
+                    || seal.bytes(4) != digest(&previous.0, seq, sealed_at, &entries)
+                {
                     Some((seq, "the entries under it are not those that were sealed"))
                 } else {
                     None
@@ -151,7 +153,9 @@ impl Query for VerifyAudit {
                 chain.broken = chain.broken.or(wrong);
                 chain.seals = seq;
                 chain.entries += seal.int(1);
-                previous = (seal.bytes(4).to_vec(), sealed_at);
+                // A full seal may have left older ones to the next.
+                let reference = if seal.int(1) < MOST_SEALED { sealed_at } else { previous.1 };
+                previous = (seal.bytes(4).to_vec(), reference);
             }
             if (seals.len() as i64) < PAGE {
                 break;

@@ -1,6 +1,6 @@
 //! A key makes a write repeatable: the answer is stored with the effect, and the same key returns the same bytes.
 
-use domain::{AccountId, OrderId, Refusal, SaleId, Timestamp};
+use domain::{AccountId, OrderId, Refusal, SaleId};
 use serde_json::json;
 
 use crate::MOST_ROWS_PER_COMMAND;
@@ -82,20 +82,24 @@ pub struct Outlived {
     key: String,
 }
 
-/// Keys of sales that were over before this, and keys of no sale that are older: as many as one command forgets. Looks
-/// at every key, so it is a reading, not the writer's work.
-pub struct OutlivedKeys(pub Timestamp);
+/// Keys of sales that have been over for so long, and keys of no sale that are older: as many as one command forgets.
+/// Looks at every key, so it is a reading, not the writer's work.
+pub struct OutlivedKeys {
+    pub kept_sec: i64,
+}
 
 impl Query for OutlivedKeys {
     type Out = Vec<Outlived>;
 
     async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<Outlived>> {
         let most = i64::try_from(MOST_ROWS_PER_COMMAND).unwrap_or(i64::MAX);
+        // A wall clock that is set ahead for a while must not cost anybody a key.
+        let over_before = read.wall().min(read.now()).plus_sec(-self.kept_sec);
         let rows = read
             .query(
                 "select i.account, i.sale, i.verb, i.key from idempotency i left join sales s on s.id = i.sale
                  where coalesce(s.closed_at, s.ends_at, i.created_at) < ?1 limit ?2",
-                &[self.0.into(), most.into()],
+                &[over_before.into(), most.into()],
             )
             .await?;
         let outlived = |row: &crate::Row| Outlived {

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use server::config::{Config, ConfigError, DatabaseUrl};
+use server::tickets::TicketSigner;
 
 use crate::EXIT_FAILED;
 use crate::cli::DoctorArgs;
@@ -71,17 +72,23 @@ impl fmt::Display for Check {
     }
 }
 
+/// The default, where the settings cannot be read.
+const DB_MAX_CONNS: u32 = 16;
+
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    let mut checks = Vec::new();
+    let (mut checks, mut db_max_conns) = (Vec::new(), DB_MAX_CONNS);
     match load_config(&args.serve) {
-        Ok(config) => with_settings(&config, &mut checks)?,
+        Ok(config) => {
+            db_max_conns = config.db_max_conns;
+            with_settings(&config, &mut checks)?;
+        }
         Err(error) => {
             let wrong = error.downcast::<ConfigError>()?;
             let fix = "a flag, the environment or the config file sets it; traffic.default.toml lists every setting";
             checks.extend(wrong.lines.into_iter().map(|line| Check::fail("settings", line, fix)));
         }
     }
-    checks.extend(machine::checks());
+    checks.extend(machine::checks(db_max_conns));
     let healthy = checks.iter().all(|check| check.status != Status::Fail);
     if args.json {
         let checks: Vec<Value> = checks.iter().map(Check::json).collect();
@@ -93,7 +100,13 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn with_settings(config: &Config, checks: &mut Vec<Check>) -> anyhow::Result<()> {
-    checks.push(settings(config));
+    match config.ticket_key_file.as_deref().map(TicketSigner::read) {
+        Some(Err(wrong)) => {
+            let fix = "the server does not start with it";
+            checks.extend(wrong.lines.into_iter().map(|line| Check::fail("settings", line, fix)));
+        }
+        _ => checks.push(settings(config)),
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     checks.extend(runtime.block_on(address::checks(&config.http_addrs)));
     let DatabaseUrl::Sqlite(path) = &config.database_url;

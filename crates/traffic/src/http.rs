@@ -11,6 +11,10 @@ use tokio::net::TcpStream;
 /// Longer than any answer takes; a server that hangs must not hang us.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A minute: the data of a large sale is read in some seconds.
+const READY_LOOKS: u32 = 600;
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// The status and body of an answer.
 pub(crate) async fn send(request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
     let authority = request.uri().authority().context("the address names no host")?.to_string();
@@ -51,8 +55,23 @@ pub(crate) async fn listens(base_url: &str) -> anyhow::Result<bool> {
 
 /// Whether the server there has loaded its data.
 pub(crate) async fn is_ready(base_url: &str) -> bool {
-    let Ok(request) = Request::get(format!("{base_url}/health/ready")).body(Full::default()) else { return false };
-    matches!(send(request).await, Ok((StatusCode::OK, _)))
+    readiness(base_url).await == Some(StatusCode::OK)
+}
+
+async fn readiness(base_url: &str) -> Option<StatusCode> {
+    let request = Request::get(format!("{base_url}/health/ready")).body(Full::default()).ok()?;
+    send(request).await.ok().map(|(status, _)| status)
+}
+
+/// Waits for a server that is reading its data.
+pub(crate) async fn wait_ready(base_url: &str) -> anyhow::Result<()> {
+    for _ in 0..READY_LOOKS {
+        if readiness(base_url).await != Some(StatusCode::SERVICE_UNAVAILABLE) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    bail!("the server at {base_url} is not ready")
 }
 
 /// Sends JSON with the admin key and returns the JSON of a 2xx; anything else is an error with the server's words.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use server::app::{App, Outside, Shared, StartError};
 use server::config::{Config, ConfigError};
 use server::listener::{ConnectionCounts, ConnectionLimits, Listener};
@@ -46,7 +46,7 @@ pub(crate) fn load_config(args: &ServeArgs) -> anyhow::Result<Config> {
 }
 
 /// With fewer the database could find no handle in the middle of a sale. Half of them are for the fans.
-fn check_open_files(limit: u64, db_max_conns: u32) -> Result<(), ConfigError> {
+pub(crate) fn check_open_files(limit: u64, db_max_conns: u32) -> Result<(), ConfigError> {
     let least = 2 * (2 * u64::from(db_max_conns) + OWN_FILES);
     if limit >= least {
         return Ok(());
@@ -69,7 +69,7 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
     let (router, served) = watch::channel(router::starting());
     let connections = Arc::default();
     // Until the data is loaded everybody hears so at once.
-    let listening = tokio::spawn(listener.serve(served, limits, Arc::clone(&connections), stopping));
+    let mut listening = tokio::spawn(listener.serve(served, limits, Arc::clone(&connections), stopping));
     let mut asked_early = asked.clone();
     let app = tokio::select! {
         app = start(config, &limits, connections) => app?,
@@ -79,8 +79,16 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
     drop(router.send_replace(router::router(Arc::clone(&app))));
     tracing::info!(?addrs, connections_max = limits.connections_max, "listening");
     let shutdown = any(asked, app.store.broken());
-    let ticking = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone()));
-    drain(&app, shutdown).await;
+    let mut ticking = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone()));
+    // A server that accepts nobody, or calls nobody, must not go on looking alive: both end only when they are told to.
+    let asked = drain(&app, shutdown);
+    tokio::select! {
+        // First: the worker hears of a shutdown too.
+        biased;
+        () = asked => {}
+        ended = &mut listening => bail!("the listener ended by itself: {ended:?}"),
+        ended = &mut ticking => bail!("the worker ended by itself: {ended:?}"),
+    }
     stop.send_replace(true);
     listening.await.context("the listener died")?;
     ticking.await.context("the worker died")?;

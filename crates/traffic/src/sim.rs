@@ -90,6 +90,7 @@ fn knobs(args: &SimArgs) -> Result<(Knobs, Option<String>), LabError> {
 async fn private_server(args: &SimArgs) -> anyhow::Result<Option<PrivateServer>> {
     let base_url = args.target.base_url();
     if http::listens(base_url).await? {
+        http::wait_ready(base_url).await?;
         return Ok(None);
     }
     if !is_loopback(base_url) {

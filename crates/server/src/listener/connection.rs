@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use http::Request;
@@ -30,7 +30,7 @@ pub struct PeerAddr(pub SocketAddr);
 pub(super) struct Connections(Arc<Shared>);
 
 struct Shared {
-    /// What connections are served with from now on; one keeps what it began with.
+    /// What connections are served with from now on; one keeps what answered its first request.
     router: watch::Receiver<Router>,
     limits: ConnectionLimits,
     counts: Arc<ConnectionCounts>,
@@ -66,10 +66,10 @@ async fn run(shared: Arc<Shared>, stream: TcpStream, peer: PeerAddr, _counted: C
     let limits = shared.limits;
     let activity = Arc::new(Activity::default());
     let io = TokioIo::new(Watched { stream, activity: Arc::clone(&activity) });
-    let router = shared.router.borrow().clone();
+    let (router, routers) = (OnceLock::<Router>::new(), shared.router.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        router.clone().call(request)
+        router.get_or_init(|| routers.borrow().clone()).clone().call(request)
     });
     let mut connection = pin!(builder(&limits, &activity).serve_connection(io, service));
     let mut idle = pin!(activity.over_idle(limits.idle));

@@ -118,13 +118,16 @@ fn signed_in(app: &App, account: AccountId, status: StatusCode) -> Response {
     response
 }
 
+/// They part addresses in a list and fields in a table; no address needs them.
+const SEPARATORS: [char; 5] = [';', ',', '"', '<', '>'];
+
 /// Something@something, in lower case; whether mail arrives there only mail can tell.
 fn email(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     let shape = text.split_once('@').is_some_and(|(name, host)| {
         !name.is_empty() && host.split('.').all(|part| !part.is_empty()) && !host.contains('@')
     });
-    let visible = text.chars().all(|c| !c.is_control() && !c.is_whitespace());
+    let visible = text.chars().all(|c| !c.is_control() && !c.is_whitespace() && !SEPARATORS.contains(&c));
     if shape && visible && text.len() <= EMAIL_CHARS_MAX {
         Ok(text.to_lowercase())
     } else {

@@ -100,20 +100,20 @@ fn payment_token(asked: &Checkout) -> Result<String, Problem> {
 }
 
 fn attendees(asked: &Checkout) -> Result<Vec<String>, Problem> {
-    let names = asked.attendees.clone().unwrap_or_default();
+    let names: Vec<&str> = asked.attendees.iter().flatten().map(|name| name.trim()).collect();
     let most = domain::sale::MOST_SEATS_PER_HOLD as usize;
     if names.len() > most {
         return Err(Problem::field("attendees", format!("attendees: at most {most} names.")));
     }
     for (at, name) in names.iter().enumerate() {
-        let length = name.trim().chars().count();
+        let length = name.chars().count();
         if !(1..=ATTENDEE_CHARS_MAX).contains(&length) || name.chars().any(char::is_control) {
             let field = format!("attendees[{at}]");
             let detail = format!("{field}: a name has 1 to {ATTENDEE_CHARS_MAX} visible characters.");
             return Err(Problem::field(field, detail));
         }
     }
-    Ok(names)
+    Ok(names.into_iter().map(str::to_owned).collect())
 }
 
 async fn pay(app: &Shared, command: BeginCheckout) -> Result<Vec<u8>, Problem> {

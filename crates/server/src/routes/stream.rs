@@ -1,7 +1,7 @@
 //! The waiting room as server-sent events: what `status` says, told without being asked again.
 //!
-//! A stream is driven by its reader: nothing is computed before the last event has been taken, so a slow reader buffers
-//! one event at most. It has one timer, and one entry in the room's list of who waits for news.
+//! A stream is driven by its connection: nothing is computed while its buffers are full, so a slow reader has what fits in
+//! them and no backlog. It has one timer, and one entry in the room's list of who waits for news.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -13,7 +13,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::sale::Phase;
-use domain::waiting_room::State as Standing;
+use domain::waiting_room::{State as Standing, spread};
 use domain::{AccountId, Refusal, Timestamp};
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Method, StatusCode, header};
@@ -36,6 +36,8 @@ const HEARTBEAT_TEXT: &[u8] = b": still here\n\n";
 const LIFE: Duration = Duration::from_secs(3_600);
 /// After a "not now" that names no time.
 const AGAIN_SEC: u64 = 2;
+/// And up to so much later.
+const SPREAD_MS: u64 = 2_000;
 
 /// The status as server-sent events: one at once, one after each `retry_after_ms`, and one as soon as the place's state or
 /// the sale's phase changes.
@@ -152,7 +154,10 @@ impl Watch {
             Err(problem) if problem.status == StatusCode::NOT_FOUND => None,
             // Called, and the store cannot write now. A poll would be told when to come back.
             Err(problem) => {
-                self.until_next = Duration::from_secs(problem.retry_after_sec.unwrap_or(AGAIN_SEC));
+                // Spread, so that those who were refused together do not come back together.
+                let late_ms = spread(self.account, self.app.clock.wall()) % SPREAD_MS;
+                let again = Duration::from_secs(problem.retry_after_sec.unwrap_or(AGAIN_SEC));
+                self.until_next = again + Duration::from_millis(late_ms);
                 Some((Bytes::from_static(HEARTBEAT_TEXT), self))
             }
         }

@@ -29,7 +29,7 @@ struct Queue {
     worst: WorstBatch,
 }
 
-/// The batch that took longest, from its start to its answer: its people have waited the longest of all.
+/// The batch that took longest, from its start to its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorstBatch {
     pub people: usize,
@@ -70,8 +70,12 @@ impl Joins {
                     accounts.len() - 1
                 });
             }
-            // One timer for all: a batch that takes too long is written or not, and the next one need not wait for it.
-            let unknown = || batch.iter().map(|_| Err(Failure::Unknown)).collect();
+            // One timer for all: a batch that takes too long is written or not. Whoever waits behind it was never offered
+            // to the store, which is a definite no.
+            let unknown = || {
+                self.refuse_waiting();
+                batch.iter().map(|_| Err(Failure::Unknown)).collect()
+            };
             let mut answers = within(app.patience, write(&app.store, sale, accounts)).await.unwrap_or_else(unknown);
             self.note(WorstBatch { people: batch.len(), took: app.clock.monotonic().saturating_sub(started) });
             for (account, reply) in batch {
@@ -98,6 +102,12 @@ impl Joins {
         }
         let count = queue.waiting.len().min(MOST_ROWS_PER_COMMAND);
         Some(queue.waiting.drain(..count).collect())
+    }
+
+    fn refuse_waiting(&self) {
+        for (_, reply) in self.lock().waiting.drain(..) {
+            drop(reply.send(Err(Failure::Overloaded)));
+        }
     }
 
     fn note(&self, batch: WorstBatch) {

@@ -17,6 +17,8 @@ create table sale_terms (
     paused bigint not null,
     primary key (sale, seq)
 ) without rowid;
+-- Asked at each purchase, however often the terms were changed.
+create index sale_terms_until on sale_terms (sale, until, max_tickets_per_user);
 
 -- Sealed rows of the audit log, chained: each seal's digest is made of the one before and of its own rows in order of id.
 -- A row without a seal is younger than the last tick, whatever its id: nothing is skipped by coming late.

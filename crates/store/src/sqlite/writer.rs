@@ -187,7 +187,9 @@ impl Writer {
             return if matches!(error, DbError::Io(_)) { End::Unknown } else { End::Busy };
         }
         match self.try_batch(jobs) {
-            Ok(()) => End::Committed,
+            Ok(Tried::Whole) => End::Committed,
+            // Between its two tries somebody else took the database: nothing is open, and nothing was written.
+            Ok(Tried::Dirty) => End::Busy,
             Err(DbError::Full(error)) if self.roll_back() => {
                 tracing::error!(%error, "the disk is full: writes are refused");
                 End::Full
@@ -199,15 +201,23 @@ impl Writer {
         }
     }
 
-    fn try_batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), DbError> {
+    /// `Dirty`: rolled back, and nobody ran again.
+    fn try_batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Tried, DbError> {
         let before = self.connection.total_changes();
         let guarded = self.guarded > 0;
         self.guarded = self.guarded.saturating_sub(1);
         if self.run_all(jobs, guarded)? == Tried::Dirty {
             self.execute("rollback")?;
-            self.execute("begin immediate")?;
             self.changes.clear();
             self.guarded = GUARDED_BATCHES;
+            match self.execute("begin immediate") {
+                Err(error @ DbError::Io(_)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "no transaction can begin again");
+                    return Ok(Tried::Dirty);
+                }
+                Ok(()) => {}
+            }
             self.run_all(jobs, true)?;
         }
         // A batch that wrote nothing has no sync to pay for, and no reason to make one, unless the clock was set: a
@@ -222,7 +232,7 @@ impl Writer {
         if saved {
             self.clock.saved(reading);
         }
-        Ok(())
+        Ok(Tried::Whole)
     }
 
     fn run_all(&mut self, jobs: &mut [Box<dyn Job>], guarded: bool) -> Result<Tried, DbError> {

@@ -6,14 +6,14 @@ use std::thread;
 use std::time::Duration;
 
 use domain::{Clock as _, Timestamp};
+use server::listener::ConnectionLimits;
 
 use super::{Check, size};
 use crate::real::{self, SystemClock};
+use crate::serve;
 
 /// As many people as a small sale has at once, and what the listener leaves for everything else.
 const OPEN_FILES_WARN: u64 = 11_000;
-/// The listener's share: see `ConnectionLimits::new`.
-const KEPT_FILES: u64 = 1_000;
 /// 2026-11-01: this program did not exist before.
 const OLDEST_NOW: Timestamp = Timestamp(1_793_491_200_000);
 /// Long enough to see a clock that is being moved, short enough to wait for.
@@ -23,18 +23,22 @@ const DRIFT_MS_WARN: i64 = 20;
 /// The read model of a million waiting people and the database's cache.
 const MEMORY_WARN: u64 = 512 << 20;
 
-pub(super) fn checks() -> Vec<Check> {
-    let mut checks = vec![open_files(real::raise_open_files()), clock()];
+/// `db_max_conns`: connections to the database, which need files too.
+pub(super) fn checks(db_max_conns: u32) -> Vec<Check> {
+    let mut checks = vec![open_files(real::raise_open_files(), db_max_conns), clock()];
     checks.push(time_service(synchronised()));
     checks.extend(memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), real::cores()));
     checks.extend(outgoing(&fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default()));
     checks
 }
 
-/// `limit` is what the server would have after raising it as far as it may.
-fn open_files(limit: u64) -> Check {
+/// As the server judges it. `limit` is what it would have after raising it as far as it may.
+fn open_files(limit: u64, db_max_conns: u32) -> Check {
     let what = "open files";
-    let found = format!("{limit}, which is {} connections", limit.saturating_sub(KEPT_FILES).max(KEPT_FILES));
+    let found = format!("{limit}, which is {} connections", ConnectionLimits::new(limit).connections_max);
+    if let Err(wrong) = serve::check_open_files(limit, db_max_conns) {
+        return Check::fail(what, found, wrong.lines.join(" "));
+    }
     if limit >= OPEN_FILES_WARN {
         return Check::ok(what, found);
     }
@@ -109,11 +113,14 @@ mod tests {
 
     #[test]
     fn few_open_files_are_warned_of_with_the_command() {
-        assert_eq!(open_files(OPEN_FILES_WARN).status, Status::Ok);
-        let few = open_files(OPEN_FILES_WARN - 1);
+        assert_eq!(open_files(OPEN_FILES_WARN, 16).status, Status::Ok);
+        let few = open_files(OPEN_FILES_WARN - 1, 16);
         assert_eq!(few.status, Status::Warn);
         assert!(few.found.contains("9999 connections") && few.advice.contains("LimitNOFILE=65536"), "{few}");
-        assert!(open_files(0).found.contains("1000 connections"));
+        let least = open_files(128, 16);
+        assert!(least.status == Status::Warn && least.found.contains("64 connections"), "{least}");
+        let too_few = open_files(127, 16);
+        assert!(too_few.status == Status::Fail && too_few.advice.contains("at least 128 are needed"), "{too_few}");
     }
 
     #[test]

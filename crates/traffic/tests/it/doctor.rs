@@ -166,3 +166,15 @@ fn wrong_settings_are_named_and_the_machine_is_still_looked_at() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("jwt_secret is missing"), "all at once: {output:?}");
     assert!(!line(&output, "open files").0.is_empty());
 }
+
+#[test]
+fn a_ticket_key_that_the_server_would_refuse_is_named() {
+    let folder = private_folder();
+    let key = folder.path().join("no.pem").display().to_string();
+    let args = ["doctor", "--dev", "--ticket-key-file", &key];
+    fails(
+        &traffic(&args, &folder.path().join("a.db"), "127.0.0.1:0"),
+        "settings",
+        &["ticket_key_file", "cannot be read"],
+    );
+}

@@ -11,8 +11,11 @@ pub(super) fn write<'a>(out: &mut String, fields: impl IntoIterator<Item = &'a s
     out.push_str("\r\n");
 }
 
+/// What a spreadsheet takes for the start of a formula.
+const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
+
 fn write_field(out: &mut String, field: &str) {
-    let formula = field.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    let formula = field.starts_with(FORMULA);
     let quoted = field.contains([',', '"', '\r', '\n']);
     if quoted {
         out.push('"');
@@ -20,7 +23,13 @@ fn write_field(out: &mut String, field: &str) {
     if formula {
         out.push('\'');
     }
+    // Some spreadsheets take a semicolon for the separator, whatever the file says.
+    let mut starts_cell = false;
     for letter in field.chars() {
+        if starts_cell && FORMULA.contains(&letter) {
+            out.push('\'');
+        }
+        starts_cell = matches!(letter, ';' | '\t');
         if letter == '"' {
             out.push('"');
         }
@@ -54,5 +63,6 @@ mod tests {
         }
         assert_eq!(row(&["\r1", "=\"a,b\""]), "\"'\r1\",\"'=\"\"a,b\"\"\"\r\n");
         assert_eq!(row(&["1=1", "a-b@c.d", "'x"]), "1=1,a-b@c.d,'x\r\n", "inside a text they are harmless");
+        assert_eq!(row(&["x;=1", "a;b"]), "x;'=1,a;b\r\n");
     }
 }
