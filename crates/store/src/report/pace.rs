@@ -39,7 +39,7 @@ pub struct Bounds {
 pub struct Pause {
     /// `None`: the sale was paused from its beginning.
     pub from: Option<Timestamp>,
-    /// `None`: it is paused now.
+    /// `None`: it is paused now. A pause ends with its sale.
     pub until: Option<Timestamp>,
 }
 
@@ -82,8 +82,10 @@ pub(super) async fn of<R: Read>(read: &mut R, sale: &Sale, through: i64) -> Outc
         bound_by: Bounds { rate: number(3), cap: number(4), stock: number(5), line: number(6) },
     };
     let shown = |at: Option<Timestamp>| at.map(|at| read.shown(at));
-    let pauses = pauses(&stretches);
-    Ok((drip, pauses.into_iter().map(|(from, until)| Pause { from: shown(from), until: shown(until) }).collect()))
+    // A pause ends with its sale.
+    let ended = sale.has_ended(read.wall()).then(|| sale.closed_at.unwrap_or(sale.terms.ends_at));
+    let pause = |(from, until)| Pause { from: shown(from), until: shown(until).or(ended) };
+    Ok((drip, pauses(&stretches).into_iter().map(pause).collect()))
 }
 
 /// In order of time; the last one goes on.

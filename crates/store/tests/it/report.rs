@@ -121,6 +121,15 @@ pub(crate) async fn what_the_drip_did_is_told_beside_what_it_was_set_to(w: &mut 
     let achieved = report.drip.achieved.expect("it called");
     assert!((0.99..=1.01).contains(&achieved), "{:?}", report.drip);
     assert!(report.drip.bound_by.rate > 0);
+    // A sale that ends in a pause is not paused for ever.
+    let last = w.now();
+    w.turn(sale, SaleChange::Pause).await;
+    assert_eq!(w.report(sale).await.pauses[1], Pause { from: Some(last), until: None });
+    w.advance(SEC);
+    let closed = w.now();
+    w.turn(sale, SaleChange::Close).await;
+    w.advance(SEC);
+    assert_eq!(w.report(sale).await.pauses[1], Pause { from: Some(last), until: Some(closed) });
 }
 
 pub(crate) async fn seats_are_told_by_section_and_the_last_one_sold_by_its_time(w: &mut World) {
