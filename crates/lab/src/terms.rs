@@ -1,6 +1,6 @@
 //! The terms of a sale through its time: an operator may have changed them, and what was right then is right.
 
-use crate::dump::Dump;
+use crate::dump::{Dump, Terms};
 
 const MS_PER_MIN: i128 = 60_000;
 
@@ -44,21 +44,27 @@ impl Dump {
         self.terms.iter().map(|terms| terms.admit_per_minute).fold(self.sale.admit_per_minute, u64::max)
     }
 
+    /// Earlier terms that somebody was in line under: what was changed before the doors concerns nobody.
+    fn earlier(&self) -> impl Iterator<Item = &Terms> {
+        let first_joined = self.entries.iter().map(|entry| entry.joined_at).min();
+        self.terms.iter().filter(move |terms| first_joined.is_some_and(|joined| joined <= terms.until))
+    }
+
     /// A hold that was placed under a higher cap than today's may be paid.
     pub(crate) fn highest_cap(&self) -> u64 {
-        self.terms.iter().map(|terms| terms.max_tickets_per_user).fold(self.sale.max_tickets_per_user, u64::max)
+        self.earlier().map(|terms| terms.max_tickets_per_user).fold(self.sale.max_tickets_per_user, u64::max)
     }
 
     /// People inside at once, at most, in the kindest of times; 0: no cap. Samples do not say which terms they were taken
     /// under, and a cap that was lowered calls nobody out.
     pub(crate) fn highest_max_active(&self) -> u64 {
-        let caps = self.terms.iter().map(|terms| terms.max_active).chain([self.sale.max_active]);
+        let caps = self.earlier().map(|terms| terms.max_active).chain([self.sale.max_active]);
         caps.reduce(|a, b| if a == 0 || b == 0 { 0 } else { a.max(b) }).unwrap_or(0)
     }
 
     /// For so long every hold is certainly held.
     pub(crate) fn shortest_hold_sec(&self) -> u64 {
-        self.terms.iter().map(|terms| terms.hold_ttl_sec).fold(self.sale.hold_ttl_sec, u64::min)
+        self.earlier().map(|terms| terms.hold_ttl_sec).fold(self.sale.hold_ttl_sec, u64::min)
     }
 }
 
@@ -139,6 +145,11 @@ mod tests {
         let mut dump = dump();
         (dump.sale.max_tickets_per_user, dump.sale.hold_ttl_sec) = (2, 60);
         dump.sale.max_active = 5;
+        dump.entries = vec![testkit::entry(1, "u")];
+        dump.entries[0].joined_at = 20_001;
+        let of_now = (dump.highest_max_active(), dump.highest_cap(), dump.shortest_hold_sec());
+        assert_eq!(of_now, (5, 2, 60), "what was changed before anybody came concerns nobody");
+        dump.entries[0].joined_at = 20_000;
         assert_eq!(dump.highest_max_active(), 9);
         dump.sale.max_active = 0;
         assert_eq!(dump.highest_max_active(), 0, "there was a time without a cap");
