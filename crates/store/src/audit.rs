@@ -67,6 +67,14 @@ pub struct Seal {
     pub digest: Option<Vec<u8>>,
 }
 
+/// Entries, each with its seal.
+macro_rules! sealed_entries {
+    () => {
+        "select a.id, a.at, a.actor, a.act, a.subject, a.details, a.seal, s.digest \
+         from audit_log a left join audit_seals s on s.seq = a.seal "
+    };
+}
+
 /// A page of the log in order of id, of all subjects or of one.
 pub struct AuditPage {
     pub subject: Option<String>,
@@ -81,15 +89,11 @@ impl Query for AuditPage {
         let (after, limit) = (Value::Id(self.after), self.limit.into());
         let rows = match &self.subject {
             Some(subject) => {
-                let one = "select a.id, a.at, a.actor, a.act, a.subject, a.details, a.seal, s.digest
-                     from audit_log a left join audit_seals s on s.seq = a.seal
-                     where a.subject = ?1 and a.id > ?2 order by a.id limit ?3";
+                let one = concat!(sealed_entries!(), "where a.subject = ?1 and a.id > ?2 order by a.id limit ?3");
                 read.query(one, &[subject.into(), after, limit]).await?
             }
             None => {
-                let all = "select a.id, a.at, a.actor, a.act, a.subject, a.details, a.seal, s.digest
-                     from audit_log a left join audit_seals s on s.seq = a.seal
-                     where a.id > ?1 order by a.id limit ?2";
+                let all = concat!(sealed_entries!(), "where a.id > ?1 order by a.id limit ?2");
                 read.query(all, &[after, limit]).await?
             }
         };

@@ -10,6 +10,7 @@ use crate::change::Change;
 use crate::error::Outcome;
 use crate::rows::{self, sale_columns};
 use crate::tx::{Lane, Read, Tx, Verb};
+use crate::value::Value;
 
 /// Changes a sale as [`SaleChange::apply`] says. A change that is made already is audited and changes nothing.
 pub struct ChangeSale {
@@ -85,56 +86,44 @@ fn differences(before: &Sale, after: &Sale) -> Map<String, Json> {
     different.map(|((name, from), (_, to))| (name.to_owned(), json!({ "from": from, "to": to }))).collect()
 }
 
-async fn remember<T: Tx>(tx: &mut T, sale: &Sale) -> Outcome<()> {
+/// What may change and be changed back, in the order of the two statements below.
+fn may_change(sale: &Sale) -> [Value; 11] {
     let t = &sale.terms;
+    [
+        t.opens_at.into(),
+        t.ends_at.into(),
+        t.admit_per_minute.into(),
+        t.waiting_room_cap.into(),
+        t.max_tickets_per_user.into(),
+        t.max_active.into(),
+        t.hold_ttl_sec.into(),
+        t.claim_window_sec.into(),
+        t.shopping_window_sec.into(),
+        t.seats_per_shopper.into(),
+        sale.paused.into(),
+    ]
+}
+
+async fn remember<T: Tx>(tx: &mut T, sale: &Sale) -> Outcome<()> {
     tx.execute(
         "insert into sale_terms (sale, seq, until, opens_at, ends_at, admit_per_minute, waiting_room_cap,
              max_tickets_per_user, max_active, hold_ttl_sec, claim_window_sec, shopping_window_sec,
              seats_per_shopper, paused)
          select ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
          from sale_terms where sale = ?1",
-        &[
-            sale.id.into(),
-            tx.now().into(),
-            t.opens_at.into(),
-            t.ends_at.into(),
-            t.admit_per_minute.into(),
-            t.waiting_room_cap.into(),
-            t.max_tickets_per_user.into(),
-            t.max_active.into(),
-            t.hold_ttl_sec.into(),
-            t.claim_window_sec.into(),
-            t.shopping_window_sec.into(),
-            t.seats_per_shopper.into(),
-            sale.paused.into(),
-        ],
+        &[&[sale.id.into(), tx.now().into()], &may_change(sale)[..]].concat(),
     )
     .await?;
     Ok(())
 }
 
 async fn write<T: Tx>(tx: &mut T, sale: &Sale) -> Outcome<()> {
-    let t = &sale.terms;
     tx.execute(
         "update sales set opens_at = ?2, ends_at = ?3, admit_per_minute = ?4, waiting_room_cap = ?5,
              max_tickets_per_user = ?6, max_active = ?7, hold_ttl_sec = ?8, claim_window_sec = ?9,
              shopping_window_sec = ?10, seats_per_shopper = ?11, paused = ?12, closed_at = ?13
          where id = ?1",
-        &[
-            sale.id.into(),
-            t.opens_at.into(),
-            t.ends_at.into(),
-            t.admit_per_minute.into(),
-            t.waiting_room_cap.into(),
-            t.max_tickets_per_user.into(),
-            t.max_active.into(),
-            t.hold_ttl_sec.into(),
-            t.claim_window_sec.into(),
-            t.shopping_window_sec.into(),
-            t.seats_per_shopper.into(),
-            sale.paused.into(),
-            sale.closed_at.into(),
-        ],
+        &[&[sale.id.into()], &may_change(sale)[..], &[sale.closed_at.into()]].concat(),
     )
     .await?;
     Ok(())

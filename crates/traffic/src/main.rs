@@ -1,5 +1,6 @@
 //! The executable: reads the command line, runs one subcommand, answers with an exit code.
 
+mod address;
 mod assert_queue;
 mod bench;
 mod cli;

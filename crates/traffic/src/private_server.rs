@@ -1,6 +1,5 @@
 //! A server for one run: a process of its own, on a free port, with data in a temporary folder. Gone with the value.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use anyhow::{Context as _, bail};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::address::free_address;
 use crate::http;
 
 /// A debug build on a busy machine takes a few seconds.
@@ -24,7 +24,7 @@ pub(crate) struct PrivateServer {
 impl PrivateServer {
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let data = tempfile::tempdir().context("making a temporary folder")?;
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let address = free_address()?;
         let log = std::fs::File::create(data.path().join("log"))?;
         let mut process = Command::new(std::env::current_exe().context("finding this program")?)
             .args(["serve", "--dev", "--http-addr", &address.to_string(), "--database-url"])

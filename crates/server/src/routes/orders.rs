@@ -56,7 +56,7 @@ pub async fn list(
     app.limits.check(RouteClass::Seats, account, app.clock.monotonic())?;
     let (after, limit) = (page.after()?, page.limit()?);
     let orders = app.store.read(OwnOrders { account, after, limit }).await?.ok_or_else(Page::no_such_after)?;
-    let next_after = page::next(&orders, limit, |order| order.id);
+    let next_after = page::next(&orders, limit, |order| order.id.to_string());
     Ok(Json(OrderList { orders: orders.into_iter().map(facts).collect(), next_after }))
 }
 
@@ -74,14 +74,21 @@ pub async fn one(
     Ok(Json(facts(order)))
 }
 
+/// Section, row and number of a seat, as tickets show them.
+pub(super) fn seat_parts(label: &str) -> (String, Option<u32>, Option<u32>) {
+    let seat = parts(label);
+    let section = seat.map_or_else(String::new, |(section, ..)| section.to_owned());
+    (section, seat.map(|(_, row, _)| row), seat.map(|(.., num)| num))
+}
+
 fn facts(order: Order) -> OrderFacts {
     let tickets = order.tickets.into_iter().map(|ticket| {
-        let seat = parts(&ticket.label);
+        let (section, row, num) = seat_parts(&ticket.label);
         TicketFacts {
             ticket_id: ticket.id.to_string(),
-            section: seat.map_or_else(String::new, |(section, ..)| section.to_owned()),
-            row: seat.map(|(_, row, _)| row),
-            num: seat.map(|(.., num)| num),
+            section,
+            row,
+            num,
             seat_id: ticket.label.clone(),
             price: ticket.price.0,
             attendee: ticket.attendee,

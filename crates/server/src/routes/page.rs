@@ -1,6 +1,5 @@
-//! Pages of what belongs to one account: `?after=` an id, `?limit=`.
+//! Pages of a list: `?after=` what the page before ended with, `?limit=`. [`Page`] is what a fan asks of one's own.
 
-use std::fmt::Display;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -30,13 +29,18 @@ impl Page {
     }
 
     pub fn limit(&self) -> Result<i64, Problem> {
-        let Some(text) = self.limit.as_deref() else { return Ok(LIMIT_MAX) };
-        let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-        limit.ok_or_else(|| Problem::field("limit", format!("limit: a whole number from 1 to {LIMIT_MAX}.")))
+        Ok(number("limit", self.limit.as_deref(), 1, LIMIT_MAX)?.unwrap_or(LIMIT_MAX))
     }
 }
 
+/// A number of the query, where there is one.
+pub fn number(field: &'static str, text: Option<&str>, least: i64, most: i64) -> Result<Option<i64>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.map(Some).ok_or_else(|| Problem::field(field, format!("{field}: a whole number from {least} to {most}.")))
+}
+
 /// What to ask the next page with; none after a page that was not full.
-pub fn next<T, I: Display>(page: &[T], limit: i64, id: impl Fn(&T) -> I) -> Option<String> {
-    page.last().filter(|_| page.len() as i64 == limit).map(|last| id(last).to_string())
+pub fn next<T, I>(page: &[T], limit: i64, id: impl Fn(&T) -> I) -> Option<I> {
+    page.last().filter(|_| page.len() as i64 == limit).map(id)
 }

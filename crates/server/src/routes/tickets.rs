@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Query, State};
-use domain::seat_map::parts;
 use domain::{Refusal, Timestamp};
 use serde::Serialize;
 use store::tickets::{OneTicket, OwnTicket, OwnTickets};
 use utoipa::ToSchema;
 
+use super::orders::seat_parts;
 use super::page::{self, Page};
 use super::sales::EventFacts;
 use crate::app::Shared;
@@ -68,7 +68,7 @@ pub async fn list(
     app.limits.check(RouteClass::Seats, account, app.clock.monotonic())?;
     let (after, limit) = (page.after()?, page.limit()?);
     let tickets = app.store.read(OwnTickets { account, after, limit }).await?.ok_or_else(Page::no_such_after)?;
-    let next_after = page::next(&tickets, limit, |ticket| ticket.id);
+    let next_after = page::next(&tickets, limit, |ticket| ticket.id.to_string());
     Ok(Json(TicketList { tickets: tickets.into_iter().map(facts).collect(), next_after }))
 }
 
@@ -94,15 +94,15 @@ fn with_code(signer: &TicketSigner, ticket: OwnTicket) -> Ticket {
 }
 
 fn facts(ticket: OwnTicket) -> Ticket {
-    let seat = parts(&ticket.label);
+    let (section, row, num) = seat_parts(&ticket.label);
     Ticket {
         ticket_id: ticket.id.to_string(),
         order_id: ticket.order.to_string(),
         sale_id: ticket.sale.to_string(),
         event: EventFacts::of(&ticket.event),
-        section: seat.map_or_else(String::new, |(section, ..)| section.to_owned()),
-        row: seat.map(|(_, row, _)| row),
-        num: seat.map(|(.., num)| num),
+        section,
+        row,
+        num,
         seat_id: ticket.label.clone(),
         price: ticket.price.0,
         currency: ticket.currency,

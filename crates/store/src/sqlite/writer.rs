@@ -187,9 +187,7 @@ impl Writer {
             return if matches!(error, DbError::Io(_)) { End::Unknown } else { End::Busy };
         }
         match self.try_batch(jobs) {
-            Ok(Tried::Whole) => End::Committed,
-            // Between its two tries somebody else took the database: nothing is open, and nothing was written.
-            Ok(Tried::Dirty) => End::Busy,
+            Ok(end) => end,
             Err(DbError::Full(error)) if self.roll_back() => {
                 tracing::error!(%error, "the disk is full: writes are refused");
                 End::Full
@@ -201,8 +199,7 @@ impl Writer {
         }
     }
 
-    /// `Dirty`: rolled back, and nobody ran again.
-    fn try_batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<Tried, DbError> {
+    fn try_batch(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<End, DbError> {
         let before = self.connection.total_changes();
         let guarded = self.guarded > 0;
         self.guarded = self.guarded.saturating_sub(1);
@@ -214,7 +211,8 @@ impl Writer {
                 Err(error @ DbError::Io(_)) => return Err(error),
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "no transaction can begin again");
-                    return Ok(Tried::Dirty);
+                    // Somebody else took the database: nothing is open, and nothing was written.
+                    return Ok(End::Busy);
                 }
                 Ok(()) => {}
             }
@@ -232,7 +230,7 @@ impl Writer {
         if saved {
             self.clock.saved(reading);
         }
-        Ok(Tried::Whole)
+        Ok(End::Committed)
     }
 
     fn run_all(&mut self, jobs: &mut [Box<dyn Job>], guarded: bool) -> Result<Tried, DbError> {

@@ -1,7 +1,7 @@
 //! The programs that are measured: this executable again, as processes of their own, with what they have used so far.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -18,9 +18,8 @@ use rustix::process::Signal;
 
 use super::bare;
 use super::generator::{Connections, Target};
+use crate::address::free_address;
 
-/// Below the range that outgoing connections draw from, so that none of ours sits on the port already.
-const PORTS: std::ops::Range<u16> = 10_000..30_000;
 /// A debug build with a million places, on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -43,7 +42,7 @@ impl Program {
         clock: &dyn Clock,
         stop: &Arc<AtomicBool>,
     ) -> anyhow::Result<(Self, Duration)> {
-        let addr = free_addr()?;
+        let addr = free_address()?;
         let log = folder.join("server.log");
         let mut command = this_program()?;
         command
@@ -65,7 +64,7 @@ impl Program {
 
     /// The bare handler, answering with so many bytes.
     pub(super) fn bare(bytes: usize, folder: &Path, clock: &dyn Clock, stop: &Arc<AtomicBool>) -> anyhow::Result<Self> {
-        let addr = free_addr()?;
+        let addr = free_address()?;
         let log = folder.join("bare.log");
         let mut command = this_program()?;
         command
@@ -80,7 +79,7 @@ impl Program {
         Ok(program)
     }
 
-    /// The port is bound before the data is loaded, and answered after: the first answer is the moment.
+    /// While the data is loaded the answers say so: the first 2xx is the moment.
     fn wait_until_ready(&mut self, path: &str, started: Duration, clock: &dyn Clock, log: &Path) -> anyhow::Result<()> {
         while clock.monotonic().saturating_sub(started) < READY_WITHIN {
             if let Some(status) = self.process.try_wait()? {
@@ -155,14 +154,6 @@ fn this_program() -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Where each look begins differs by process, so that two runs at once rarely meet.
-fn free_addr() -> anyhow::Result<SocketAddr> {
-    let first = u16::try_from(std::process::id() % u32::from(PORTS.end - PORTS.start))? + PORTS.start;
-    let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let port = (first..PORTS.end).chain(PORTS.start..first).find(free).context("no free port")?;
-    Ok((Ipv4Addr::LOCALHOST, port).into())
-}
-
 /// `VmRSS:     1234 kB`
 fn resident(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -177,13 +168,6 @@ mod tests {
     fn resident_memory_is_read_in_bytes() {
         assert_eq!(resident("Name:\tx\nVmHWM:\t 9 kB\nVmRSS:\t    1234 kB\n"), Some(1234 * 1024));
         assert_eq!(resident("Name:\tx\n"), None);
-    }
-
-    #[test]
-    fn a_free_port_is_below_the_range_of_outgoing_connections() {
-        let addr = free_addr().unwrap();
-        assert!(addr.ip().is_loopback() && PORTS.contains(&addr.port()));
-        assert!(TcpListener::bind(addr).is_ok());
     }
 
     #[test]

@@ -2,14 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Query, State};
-use domain::Refusal;
 use serde_json::{Value, json};
 use store::audit::{AuditPage, Entry, Seal};
 use store::audit_chain::{Chain, VerifyAudit, in_hex};
-use store::catalog::Sales;
 use uuid::Uuid;
 
-use super::{PAGE_ROWS_MAX, Page, number, sale_id};
+use super::{Page, existing, page};
 use crate::app::{App, Shared};
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
@@ -24,10 +22,7 @@ pub async fn of_sale(
     Named(id): Named<String>,
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
-    let sale = sale_id(&id)?;
-    if app.store.read(Sales { only: Some(sale) }).await?.is_empty() {
-        return Err(Refusal::SaleNotFound.into());
-    }
+    let sale = existing(&app, &id).await?;
     answer(&app, Some(sale.to_string()), &page).await
 }
 
@@ -44,11 +39,10 @@ async fn answer(app: &App, subject: Option<String>, page: &Page) -> Result<Json<
         Some(text) => Uuid::parse_str(text).map_err(|_| Problem::field("after", "after: the id of an entry."))?,
         None => Uuid::nil(),
     };
-    let limit = number("limit", page.limit.as_deref(), 1, PAGE_ROWS_MAX)?.unwrap_or(PAGE_ROWS_MAX);
+    let limit = page.limit()?;
     let entries = app.store.read(AuditPage { subject, after, limit }).await?;
     let chain = app.store.read(VerifyAudit).await?;
-    let full = entries.len() as i64 == limit;
-    let next_after = entries.last().filter(|_| full).map(|(entry, _)| entry.id);
+    let next_after = page::next(&entries, limit, |(entry, _)| entry.id);
     let entries: Vec<Value> = entries.iter().map(|(entry, seal)| entry_json(app, entry, seal.as_ref())).collect();
     Ok(Json(json!({ "entries": entries, "next_after": next_after, "chain": chain_json(&chain) })))
 }

@@ -13,8 +13,8 @@ use store::sale_changes::{ChangeSale, Changed};
 use utoipa::ToSchema;
 
 use super::sales::sale_json;
-use super::{act, sale_id};
-use crate::app::{App, Shared};
+use super::{act, existing};
+use crate::app::Shared;
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
@@ -161,15 +161,6 @@ pub async fn patch(
         seats_per_shopper: new.seats_per_shopper,
     };
     change_sale(&app, sale, SaleChange::Terms(terms), reason, "change_sale").await
-}
-
-/// The id is judged before the body.
-async fn existing(app: &App, id: &str) -> Result<SaleId, Problem> {
-    let sale = sale_id(id)?;
-    if app.store.read(Sales { only: Some(sale) }).await?.is_empty() {
-        return Err(Refusal::SaleNotFound.into());
-    }
-    Ok(sale)
 }
 
 fn checked_reason(reason: Option<String>) -> Result<Option<String>, Problem> {

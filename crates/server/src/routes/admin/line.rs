@@ -4,14 +4,12 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use domain::Refusal;
 use futures_util::StreamExt;
 use http::header;
 use serde_json::{Value, json};
-use store::catalog::Sales;
 use store::export::{Export, QueueEntries};
 
-use super::{PAGE_ROWS_MAX, Page, number, sale_id};
+use super::{Page, existing, page, sale_id};
 use crate::app::Shared;
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
@@ -29,11 +27,10 @@ pub async fn queue_entries(
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, Problem> {
     let sale = sale_id(&id)?;
-    let after = number("after", page.after.as_deref(), 0, i64::MAX)?.unwrap_or(0);
-    let limit = number("limit", page.limit.as_deref(), 1, PAGE_ROWS_MAX)?.unwrap_or(PAGE_ROWS_MAX);
+    let after = page::number("after", page.after.as_deref(), 0, i64::MAX)?.unwrap_or(0);
+    let limit = page.limit()?;
     let entries = app.store.read(QueueEntries { sale, after, limit }).await?;
-    let full = entries.len() as i64 == limit;
-    let next_after = entries.last().filter(|_| full).map(|entry| entry["position"].clone());
+    let next_after = page::next(&entries, limit, |entry| entry["position"].clone());
     Ok(Json(json!({ "entries": entries, "next_after": next_after })))
 }
 
@@ -41,10 +38,7 @@ pub async fn queue_entries(
 #[utoipa::path(get, path = "/v1/admin/sales/{id}/export", tag = "admin", security(("admin" = [])),
     responses((status = 200, content_type = "application/x-ndjson"), (status = 404, description = "sale_not_found")))]
 pub async fn export(State(app): State<Shared>, _: Operator, Named(id): Named<String>) -> Result<Response, Problem> {
-    let sale = sale_id(&id)?;
-    if app.store.read(Sales { only: Some(sale) }).await?.is_empty() {
-        return Err(Refusal::SaleNotFound.into());
-    }
+    let sale = existing(&app, &id).await?;
     let (sink, mut lines) = tokio::sync::mpsc::channel::<Vec<u8>>(EXPORT_LINES_WAITING);
     let store = app.store.clone();
     tokio::spawn(async move {

@@ -16,10 +16,11 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 use store::audit::Act;
+use store::catalog::Sales;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::keyed;
+use super::{keyed, page};
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -31,6 +32,12 @@ const PAGE_ROWS_MAX: i64 = 1_000;
 pub struct Page {
     after: Option<String>,
     limit: Option<String>,
+}
+
+impl Page {
+    fn limit(&self) -> Result<i64, Problem> {
+        Ok(page::number("limit", self.limit.as_deref(), 1, PAGE_ROWS_MAX)?.unwrap_or(PAGE_ROWS_MAX))
+    }
 }
 
 pub(super) fn created(json: Vec<u8>) -> Response {
@@ -65,8 +72,11 @@ pub(super) fn sale_id(text: &str) -> Result<SaleId, Problem> {
     text.parse().map_err(|_| Refusal::SaleNotFound.into())
 }
 
-pub(super) fn number(field: &'static str, text: Option<&str>, least: i64, most: i64) -> Result<Option<i64>, Problem> {
-    let Some(text) = text else { return Ok(None) };
-    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-    number.map(Some).ok_or_else(|| Problem::field(field, format!("{field}: a whole number from {least} to {most}.")))
+/// The id of a sale that is there: judged before anything else of the request.
+async fn existing(app: &App, text: &str) -> Result<SaleId, Problem> {
+    let sale = sale_id(text)?;
+    if app.store.read(Sales { only: Some(sale) }).await?.is_empty() {
+        return Err(Refusal::SaleNotFound.into());
+    }
+    Ok(sale)
 }

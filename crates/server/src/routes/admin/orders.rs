@@ -15,7 +15,7 @@ use store::Failure;
 use store::order_book::{OrderPage, OrderRow};
 
 use super::csv;
-use super::{PAGE_ROWS_MAX, Page, number, sale_id};
+use super::{PAGE_ROWS_MAX, Page, page, sale_id};
 use crate::app::{App, Shared};
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
@@ -47,13 +47,12 @@ pub async fn list(
     let sale = sale_id(&id)?;
     let unknown = || Problem::field("after", "after: the id of an order of this sale.");
     let after = page.after.as_deref().map(|text| text.parse().map_err(|_| unknown())).transpose()?;
-    let limit = number("limit", page.limit.as_deref(), 1, PAGE_ROWS_MAX)?.unwrap_or(PAGE_ROWS_MAX);
+    let limit = page.limit()?;
     let orders = app.store.read(OrderPage { sale, after, limit }).await.map_err(|failure| match failure {
         Failure::Refused(Refusal::OrderNotFound) => unknown(),
         other => other.into(),
     })?;
-    let full = orders.len() as i64 == limit;
-    let next_after = orders.last().filter(|_| full).map(|order| order.id);
+    let next_after = page::next(&orders, limit, |order| order.id);
     let orders: Vec<Value> = orders.iter().map(|order| order_json(&app, order)).collect();
     Ok(Json(json!({ "orders": orders, "next_after": next_after })))
 }
