@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::{Clock, Refusal, SaleId, Timestamp};
+use store::lease::Lead;
 use store::payment::{Provider, Simulated};
 use store::{Failure, Store, load};
 use tokio::time::timeout;
@@ -82,6 +83,8 @@ pub struct Outside {
     pub streams_max: usize,
     /// How long a request waits for its write, which goes on without it. `None`: for ever.
     pub patience: Option<Duration>,
+    /// Only in tests: see [`store::Options`].
+    pub clock_decides: bool,
 }
 
 /// Why a node does not start.
@@ -103,7 +106,7 @@ pub enum StartError {
 impl App {
     /// Opens the store, migrates it, loads the read model, takes the lease.
     pub async fn start(config: Config, outside: Outside) -> Result<Shared, StartError> {
-        let Outside { clock, ids, cores, connections, streams_max, patience } = outside;
+        let Outside { clock, ids, cores, connections, streams_max, patience, clock_decides } = outside;
         // Before the data is touched.
         let ticket_key = config.ticket_key_file.as_deref().map(TicketSigner::read).transpose()?;
         let rooms = Arc::new(Rooms::default());
@@ -111,11 +114,13 @@ impl App {
             url: config.database_url.to_string(),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&rooms) as Arc<dyn store::Observer>,
-            readers: config.db_max_conns as usize,
-        })?;
+            connections: config.db_max_conns as usize,
+            clock_decides,
+        })
+        .await?;
         fill(&store, &rooms, clock.wall()).await?;
         let instance = ids.next();
-        let epoch = store.run(store::admissions::TakeLease { holder: instance }).await?;
+        let epoch = store.run(Lead { holder: instance, alone: true }).await?.unwrap_or_default();
         let secret = match &config.jwt_secret {
             Some(secret) => secret.clone(),
             None => kept_secret(&store, ids.as_ref()).await?,

@@ -8,43 +8,13 @@ use domain::{AccountId, ClaimId, Refusal, SaleId, Timestamp};
 use crate::change::Change;
 use crate::crowd::{MOST_RECALLED, crowd};
 use crate::error::{DbError, Outcome};
+use crate::lease::leads;
 use crate::queue::{end_claim, end_entry};
 use crate::rows::{self, load_sale};
 use crate::tx::{Lane, Tx, Verb, list};
 
 /// Claims that one sweep ends; a claim writes two rows.
 const MOST_EXPIRED: i64 = 400;
-/// The one lease of an installation.
-const WORKER: &str = "worker";
-
-/// Makes this process the leader. Its epoch fences every earlier leader.
-pub struct TakeLease {
-    pub holder: uuid::Uuid,
-}
-
-impl Verb for TakeLease {
-    type Done = i64;
-    const LANE: Lane = Lane::Operator;
-
-    async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<i64> {
-        let rows = tx.lock("select epoch from leases where name = ?1", &[WORKER.into()]).await?;
-        let epoch = rows.first().map_or(0, |row| row.int(0)) + 1;
-        tx.execute(
-            "insert into leases (name, holder, epoch) values (?1, ?2, ?3)
-             on conflict (name) do update set holder = ?2, epoch = ?3",
-            &[WORKER.into(), crate::Value::Id(self.holder), epoch.into()],
-        )
-        .await?;
-        Ok(epoch)
-    }
-}
-
-/// Whether this epoch is the leader's, and stays it until the end of the transaction.
-pub(crate) async fn leads<T: Tx>(tx: &mut T, epoch: i64) -> Outcome<bool> {
-    let lease = tx.lock("select epoch from leases where name = ?1", &[WORKER.into()]).await?;
-    Ok(lease.first().is_some_and(|row| row.int(0) == epoch))
-}
-
 /// Moves one sale's watermark by what the rate, the crowd, the stock and the line allow.
 ///
 /// Invariant: only the leader's tick moves the watermark, and each log row follows from the one before.

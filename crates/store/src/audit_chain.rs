@@ -10,9 +10,9 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::admissions::leads;
 use crate::audit::{Entry, entry};
 use crate::error::{DbError, Outcome};
+use crate::lease::leads;
 use crate::tx::{Lane, Query, Read, Tx, Verb, id_list};
 
 /// Entries under one seal: each is one row written, and the seal is one more.

@@ -18,6 +18,7 @@ pub mod export;
 pub mod holds;
 pub mod idempotency;
 pub mod keys;
+pub mod lease;
 pub mod load;
 pub mod order_book;
 pub mod orders;
@@ -36,6 +37,7 @@ mod value;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use domain::{Clock, Timestamp};
 use tokio::sync::watch;
@@ -62,17 +64,20 @@ pub struct Options {
     pub url: String,
     pub clock: Arc<dyn Clock>,
     pub observer: Arc<dyn Observer>,
-    /// Connections for reading.
-    pub readers: usize,
+    /// Connections for reading; on a database server, all of them.
+    pub connections: usize,
+    /// Only in tests, which drive `clock` by hand: it tells the deciding time on every engine. Otherwise a database
+    /// server's own clock does.
+    pub clock_decides: bool,
 }
 
 impl Store {
-    pub fn open(options: Options) -> Result<Self, OpenError> {
+    pub async fn open(options: Options) -> Result<Self, OpenError> {
         let path = options.url.strip_prefix("sqlite://").ok_or_else(|| OpenError::Url(options.url.clone()))?;
         if path.is_empty() {
             return Err(OpenError::Url(options.url.clone()));
         }
-        let engine = sqlite::Sqlite::open(&PathBuf::from(path), options.clock, options.observer, options.readers)?;
+        let engine = sqlite::Sqlite::open(&PathBuf::from(path), options.clock, options.observer, options.connections)?;
         Ok(Self { engine, asked: Arc::default() })
     }
 
@@ -91,6 +96,22 @@ impl Store {
     /// Verbs and queries asked of it since it was opened, refused ones too.
     pub fn asked(&self) -> u64 {
         self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Whether other nodes write into the same store.
+    pub fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Returns when the observer has heard of everything that any node had committed before this call. Callers at once
+    /// share one look; where nobody else writes there is nothing to look for.
+    pub async fn catch_up(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// For how long the observer may have missed what other nodes did.
+    pub fn staleness(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// A deciding time as people's clocks show it.

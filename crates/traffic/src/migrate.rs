@@ -11,11 +11,18 @@ use crate::serve::load_config;
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let url = load_config(args)?.database_url.to_string();
-    let options =
-        Options { url: url.clone(), clock: Arc::new(SystemClock::start()), observer: Arc::new(NoObserver), readers: 1 };
-    let store = Store::open(options)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    runtime.block_on(store.close());
+    let options = Options {
+        url: url.clone(),
+        clock: Arc::new(SystemClock::start()),
+        observer: Arc::new(NoObserver),
+        connections: 1,
+        clock_decides: false,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        Store::open(options).await?.close().await;
+        anyhow::Ok(())
+    })?;
     println!("{url} has this version's schema");
     Ok(ExitCode::SUCCESS)
 }

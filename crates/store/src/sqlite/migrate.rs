@@ -6,12 +6,13 @@ use super::transaction::db_error;
 use crate::error::{DbError, OpenError};
 
 /// Invariant: a step that was released is never changed; a later one is added.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("../migrations/0001_accounts.sql"),
     include_str!("../migrations/0002_sales.sql"),
     include_str!("../migrations/0003_waiting_room.sql"),
     include_str!("../migrations/0004_shop.sql"),
     include_str!("../migrations/0005_operator.sql"),
+    include_str!("../migrations/0006_nodes.sql"),
 ];
 
 /// The schema version that this program works with.

@@ -344,18 +344,19 @@ async fn closing_finishes_what_waits_and_refuses_the_rest() {
 async fn a_database_has_one_server() {
     let folder = TempDir::new().expect("a folder");
     let w = World::at(sqlite(&folder), Arc::new(NoObserver)).await;
-    let second = || open(sqlite(&folder), &Hands::new(), Arc::new(NoObserver));
-    assert!(matches!(second().err(), Some(OpenError::InUse { .. })));
+    let hands = Hands::new();
+    let second = || open(sqlite(&folder), &hands, Arc::new(NoObserver));
+    assert!(matches!(second().await.err(), Some(OpenError::InUse { .. })));
     w.store.close().await;
-    assert!(matches!(second().err(), Some(OpenError::InUse { .. })), "closed, and reading still");
+    assert!(matches!(second().await.err(), Some(OpenError::InUse { .. })), "closed, and reading still");
     drop(w);
-    second().expect("the data is free");
+    second().await.expect("the data is free");
 }
 
 #[tokio::test]
 async fn a_url_of_another_kind_is_refused() {
     for url in ["", "sqlite://", "mysql://x", "traffic.db"] {
-        let refused = open(url.to_owned(), &Hands::new(), Arc::new(NoObserver)).err();
+        let refused = open(url.to_owned(), &Hands::new(), Arc::new(NoObserver)).await.err();
         assert!(matches!(refused, Some(OpenError::Url(_))), "{url}: {refused:?}");
     }
 }

@@ -10,13 +10,14 @@ use domain::sale::Terms;
 use domain::seat_map::Seating;
 use domain::{AccountId, ClaimId, Clock, EventId, HoldId, Money, OrderId, Refusal, SaleId, TicketId, Timestamp};
 use serde_json::Value as Json;
-use store::admissions::{PollCalled, Polled, TakeLease, Tick, TickDone};
+use store::admissions::{PollCalled, Polled, Tick, TickDone};
 use store::audit::Act;
 use store::catalog::{BuildSeats, CreateEvent, CreateSale, Event};
 use store::checkout::{BeginCheckout, Begun, CHECKOUT};
 use store::export::Export;
 use store::holds::{PlaceHold, ReleaseHold};
 use store::idempotency::Key;
+use store::lease::Lead;
 use store::load::{Shop, ShopState};
 use store::queue::{JoinBatch, Joined, Leave};
 use store::settlement::{FinishCheckout, Finished};
@@ -58,8 +59,13 @@ impl Clock for Hands {
     }
 }
 
-pub(crate) fn open(url: String, hands: &Arc<Hands>, observer: Arc<dyn Observer>) -> Result<Store, store::OpenError> {
-    Store::open(Options { url, clock: Arc::clone(hands) as Arc<dyn Clock>, observer, readers: 2 })
+pub(crate) async fn open(
+    url: String,
+    hands: &Arc<Hands>,
+    observer: Arc<dyn Observer>,
+) -> Result<Store, store::OpenError> {
+    let clock = Arc::clone(hands) as Arc<dyn Clock>;
+    Store::open(Options { url, clock, observer, connections: 2, clock_decides: true }).await
 }
 
 /// One installation.
@@ -95,7 +101,7 @@ impl World {
     /// In a folder of the caller's.
     pub(crate) async fn at(url: String, observer: Arc<dyn Observer>) -> Self {
         let hands = Hands::new();
-        let store = open(url.clone(), &hands, observer).expect("the store opens");
+        let store = open(url.clone(), &hands, observer).await.expect("the store opens");
         let mut world = Self { store, hands, epoch: 0, url, ids: AtomicU64::new(1), _folder: None };
         world.lead().await;
         world
@@ -103,17 +109,19 @@ impl World {
 
     /// Becomes the leader, with a new epoch.
     pub(crate) async fn lead(&mut self) {
-        self.epoch = self.ask(TakeLease { holder: self.id() }).await.expect("a lease");
+        let lead = Lead { holder: self.id(), alone: true };
+        self.epoch = self.ask(lead).await.expect("an answer").expect("a lease");
     }
 
     /// Ends the process and starts it again on the same data; the new one leads.
     pub(crate) async fn restart(&mut self) {
         let elsewhere = tempfile::tempdir().expect("a temporary folder");
-        let nothing = open(sqlite(&elsewhere), &self.hands, Arc::new(NoObserver)).expect("a store to put in between");
+        let nothing =
+            open(sqlite(&elsewhere), &self.hands, Arc::new(NoObserver)).await.expect("a store to put in between");
         let before = std::mem::replace(&mut self.store, nothing);
         before.close().await;
         drop(before);
-        self.store = open(self.url.clone(), &self.hands, Arc::new(NoObserver)).expect("the store opens again");
+        self.store = open(self.url.clone(), &self.hands, Arc::new(NoObserver)).await.expect("the store opens again");
         self.lead().await;
     }
 
