@@ -19,7 +19,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("server", &["domain", "store"]),
     ("lab", &[]),
     ("traffic", &["domain", "store", "server", "lab"]),
+    ("testbed", &[]),
 ];
+/// Starts servers for tests: every crate may use it, under `[dev-dependencies]` alone.
+const FOR_TESTS: &str = "testbed";
 
 /// Folders that hold what was built, downloaded or recorded, not what was written.
 const NOT_OURS: &[&str] = &[".git", ".tools", "data", "node_modules", "target"];
@@ -82,20 +85,26 @@ fn shipped(text: &str) -> impl Iterator<Item = (usize, &str)> {
     lines.take_while(|(_, line)| line.trim() != "#[cfg(test)]").filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-/// Our own crates among the dependencies of one Cargo.toml, development and build dependencies included.
+/// Our own crates among the dependencies of one Cargo.toml, build dependencies included, and development dependencies
+/// too but for the one crate that is only for them.
 fn own_dependencies(manifest: &str) -> Vec<&str> {
-    let ours = |name: &str| EDGES.iter().map(|(krate, _)| *krate).find(|krate| *krate == name);
+    let mut for_tests = false;
+    let ours = |name: &str, for_tests: bool| {
+        let found = EDGES.iter().map(|(krate, _)| *krate).find(|krate| *krate == name);
+        found.filter(|krate| !(for_tests && *krate == FOR_TESTS))
+    };
     let mut in_table = false;
     let mut found = Vec::new();
     for line in manifest.lines().map(str::trim) {
         if let Some(table) = line.strip_prefix('[') {
             let table = table.trim_end_matches(']');
             in_table = table.ends_with("dependencies");
+            for_tests = table.contains("dev-dependencies");
             // The long form: `[dependencies.store]`.
-            found.extend(table.rsplit_once("dependencies.").and_then(|(_, name)| ours(name)));
+            found.extend(table.rsplit_once("dependencies.").and_then(|(_, name)| ours(name, for_tests)));
         } else if in_table {
             let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
-            found.extend(ours(name));
+            found.extend(ours(name, for_tests));
         }
     }
     found
@@ -170,6 +179,9 @@ fn a_forbidden_edge_is_found_in_every_form() {
     assert_eq!(own_dependencies("[target.'cfg(unix)'.dependencies]\nserver = { workspace = true }"), ["server"]);
     assert_eq!(own_dependencies("[dependencies.domain]\nworkspace = true"), ["domain"]);
     assert!(own_dependencies("[package]\nname = \"store\"\n[features]\nlab = []").is_empty());
+    assert!(own_dependencies("[dev-dependencies]\ntestbed.workspace = true").is_empty());
+    assert_eq!(own_dependencies("[dev-dependencies]\n[dependencies]\ntestbed.workspace = true"), ["testbed"]);
+    assert_eq!(own_dependencies("[build-dependencies.testbed]\nworkspace = true"), ["testbed"]);
 }
 
 #[test]
