@@ -84,7 +84,7 @@ pub struct Outside {
     /// How long a request waits for its write, which goes on without it. `None`: for ever.
     pub patience: Option<Duration>,
     /// Only in tests: see [`store::Options`].
-    pub clock_decides: bool,
+    pub hand_driven_from: Option<Timestamp>,
 }
 
 /// Why a node does not start.
@@ -106,7 +106,7 @@ pub enum StartError {
 impl App {
     /// Opens the store, migrates it, loads the read model, takes the lease.
     pub async fn start(config: Config, outside: Outside) -> Result<Shared, StartError> {
-        let Outside { clock, ids, cores, connections, streams_max, patience, clock_decides } = outside;
+        let Outside { clock, ids, cores, connections, streams_max, patience, hand_driven_from } = outside;
         // Before the data is touched.
         let ticket_key = config.ticket_key_file.as_deref().map(TicketSigner::read).transpose()?;
         let rooms = Arc::new(Rooms::default());
@@ -115,7 +115,8 @@ impl App {
             clock: Arc::clone(&clock),
             observer: Arc::clone(&rooms) as Arc<dyn store::Observer>,
             connections: config.db_max_conns as usize,
-            clock_decides,
+            hand_driven_from,
+            may_lose: config.is_development(),
         })
         .await?;
         fill(&store, &rooms, clock.wall()).await?;

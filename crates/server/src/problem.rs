@@ -168,6 +168,10 @@ impl From<Failure> for Problem {
                 let detail = "The storage is full: nothing can be written now, and nothing happened.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage_full", detail).retry(30)
             }
+            Failure::Unavailable(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot be reached");
+                Self::overloaded()
+            }
             Failure::Unknown => Self::outcome_unknown(),
             Failure::Broken(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a store command failed");

@@ -8,6 +8,7 @@ use domain::{AccountId, ClaimId, Refusal, SaleId, Timestamp};
 use crate::change::Change;
 use crate::crowd::{MOST_RECALLED, crowd};
 use crate::error::{DbError, Outcome};
+use crate::holds::own_live;
 use crate::lease::leads;
 use crate::queue::{end_claim, end_entry};
 use crate::rows::{self, load_sale};
@@ -88,7 +89,7 @@ impl Tick {
             return Ok(0);
         }
         let rows = tx
-            .query(
+            .lock(
                 "select position, account from entries
                  where sale = ?1 and returned_at >= 0 and ended_at is null
                    and (recalled_at is null or recalled_at < returned_at)
@@ -181,14 +182,7 @@ impl Verb for PollCalled {
         if let Some(claim) = newest.filter(|claim| claim.ended_as.is_none()) {
             return Ok(Polled::Inside(claim));
         }
-        let row = tx
-            .first(
-                "select position, returned_at, recalled_at, ended_as from entries
-                 where sale = ?1 and account = ?2 and ended_at is null",
-                &[self.sale.into(), self.account.into()],
-            )
-            .await?;
-        let Some(row) = row else { return self.ended(tx).await };
+        let Some(row) = rows::lock_entry(tx, self.sale, self.account).await? else { return self.ended(tx).await };
         let entry = rows::entry(&row, false);
         let sale = load_sale(tx, self.sale).await?;
         let through = through(tx, self.sale).await?;
@@ -298,7 +292,9 @@ impl Verb for ExpireClaims {
         for row in &rows {
             let (sale, account) = (row.id::<SaleId>(0), row.id::<AccountId>(1));
             let claim = rows::lock_claim(tx, sale, account).await?;
-            if claim.is_some_and(|claim| claim.ended_as.is_none() && claim.position == row.int(2)) {
+            let same = claim.is_some_and(|claim| claim.ended_as.is_none() && claim.position == row.int(2));
+            // Under the lock: a hold may have been placed in the last moment.
+            if same && own_live(tx, sale, account).await?.is_none() {
                 end_claim(tx, sale, account, EndedAs::Expired).await?;
                 end_entry(tx, sale, account, row.int(2), EndedAs::Expired).await?;
                 ended += 1;

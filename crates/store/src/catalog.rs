@@ -261,13 +261,13 @@ impl Query for Events {
     type Out = Vec<Event>;
 
     async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<Event>> {
-        let rows = read
-            .query(
-                "select id, name, venue, starts_at from events where ?1 is null or id = ?1
-                 order by created_at desc, id limit ?2",
-                &[self.only.into(), MOST_SALES.into()],
-            )
-            .await?;
+        let rows = match self.only {
+            Some(id) => read.query("select id, name, venue, starts_at from events where id = ?1", &[id.into()]).await?,
+            None => {
+                let all = "select id, name, venue, starts_at from events order by created_at desc, id limit ?1";
+                read.query(all, &[MOST_SALES.into()]).await?
+            }
+        };
         Ok(rows.iter().map(event).collect())
     }
 }

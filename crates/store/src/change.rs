@@ -22,6 +22,10 @@ impl SeatStatus {
             Self::Sold => "sold",
         }
     }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        [Self::Available, Self::Held, Self::Sold].into_iter().find(|status| status.name() == name)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -74,7 +78,9 @@ pub enum Change {
     },
 }
 
-/// Hears of every committed change, in commit order, before the caller gets its answer.
+/// Hears of every committed change once, and of this node's own before the caller gets its answer. Of one seat, and of
+/// one sale's terms, an earlier change never comes after a later one; where several nodes write, changes of one place in
+/// line may.
 pub trait Observer: Send + Sync + 'static {
     fn committed(&self, changes: &[Change]);
 }

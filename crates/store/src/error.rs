@@ -36,6 +36,15 @@ pub enum DbError {
     /// The storage cannot be trusted any more.
     #[error("the storage failed")]
     Io(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Lost a race that the database settled by ending this transaction: worth another run.
+    #[error("the database ended this transaction for another one")]
+    Conflict(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Others have kept the database, or a row of it, for too long.
+    #[error("the database is busy")]
+    Busy(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No connection, or one that was lost before COMMIT.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the database refused a statement")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("a bug: {0}")]
@@ -52,6 +61,9 @@ pub enum Failure {
     Overloaded,
     #[error("the disk is full")]
     StorageFull,
+    /// The database cannot be reached, and took nothing.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] DbError),
     /// COMMIT was tried and no success came back: it may have happened.
     #[error("the outcome is not known")]
     Unknown,
@@ -67,6 +79,8 @@ impl From<Stop> for Failure {
         match stop {
             Stop::Refused(refusal) => Self::Refused(refusal),
             Stop::Db(DbError::Full(_)) => Self::StorageFull,
+            Stop::Db(DbError::Conflict(_) | DbError::Busy(_)) => Self::Overloaded,
+            Stop::Db(error @ DbError::Unreachable(_)) => Self::Unavailable(error),
             Stop::Db(error) => Self::Broken(error),
         }
     }
@@ -75,8 +89,15 @@ impl From<Stop> for Failure {
 /// Why a store does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("`{0}` is not a database URL that this version knows: use sqlite://path/to/file.db")]
-    Url(String),
+    /// The text is not repeated: a URL may hold a password.
+    #[error(
+        "this is not a database URL that Traffic knows: use sqlite://path/to/file.db or postgres://user@host/database"
+    )]
+    Url,
+    #[error("the database URL {0}")]
+    BadUrl(String),
+    #[error("the database server {0}")]
+    Unsuitable(String),
     #[error("{path} is in use by another Traffic server; stop it, or use another data folder")]
     InUse { path: String },
     #[error("{path} cannot be opened")]

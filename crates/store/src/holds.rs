@@ -89,10 +89,13 @@ impl PlaceHold {
             .await?;
         let mut free = true;
         for row in &standing {
-            if row.text(1) == HoldState::Live.name() && row.time(2) <= tx.now() {
-                release(tx, row.id(0), self.sale, HoldState::Expired).await?;
-            } else {
-                free = false;
+            match HoldState::parse(row.text(1)) {
+                Some(HoldState::Live) if row.time(2) <= tx.now() => {
+                    release(tx, row.id(0), self.sale, HoldState::Expired).await?;
+                }
+                Some(HoldState::Live | HoldState::Sold) | None => free = false,
+                // Ended while this waited for it.
+                Some(_) => {}
             }
         }
         Ok(free)
@@ -255,8 +258,9 @@ impl Verb for ExpireHolds {
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<i64> {
         let rows = tx
             .lock(
-                "select id, sale, account, seats from holds where state = 'live' and expires_at <= ?1
-                 order by expires_at limit 300",
+                "select id, sale, account, seats from holds where state = 'live' and expires_at <= ?1 and id in
+                   (select id from holds where state = 'live' and expires_at <= ?1 order by expires_at limit 300)
+                 order by id",
                 &[tx.now().into()],
             )
             .await?;

@@ -20,9 +20,11 @@ pub mod idempotency;
 pub mod keys;
 pub mod lease;
 pub mod load;
+mod migrations;
 pub mod order_book;
 pub mod orders;
 pub mod payment;
+mod postgres;
 pub mod queue;
 pub mod report;
 mod rows;
@@ -54,43 +56,62 @@ pub const MOST_ROWS_PER_COMMAND: usize = 1_000;
 /// The store of one installation.
 #[derive(Clone)]
 pub struct Store {
-    engine: sqlite::Sqlite,
+    engine: Engine,
     asked: Arc<AtomicU64>,
+}
+
+/// The only place that knows that there are two.
+#[derive(Clone)]
+enum Engine {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
 }
 
 /// What a store needs to open.
 pub struct Options {
-    /// `sqlite://` and a path.
+    /// `sqlite://` and a path, or `postgres://`.
     pub url: String,
     pub clock: Arc<dyn Clock>,
     pub observer: Arc<dyn Observer>,
     /// Connections for reading; on a database server, all of them.
     pub connections: usize,
-    /// Only in tests, which drive `clock` by hand: it tells the deciding time on every engine. Otherwise a database
-    /// server's own clock does.
-    pub clock_decides: bool,
+    /// Only in tests, which drive `clock` by hand: what a database server's clock showed when its monotonic time was zero.
+    /// Otherwise the server is asked.
+    pub hand_driven_from: Option<Timestamp>,
+    /// Takes a database server that is set up to lose what it has acknowledged: only to try things out.
+    pub may_lose: bool,
 }
 
 impl Store {
     pub async fn open(options: Options) -> Result<Self, OpenError> {
-        let path = options.url.strip_prefix("sqlite://").ok_or_else(|| OpenError::Url(options.url.clone()))?;
-        if path.is_empty() {
-            return Err(OpenError::Url(options.url.clone()));
-        }
-        let engine = sqlite::Sqlite::open(&PathBuf::from(path), options.clock, options.observer, options.connections)?;
+        let engine = match options.url.split_once("://") {
+            Some(("sqlite", path)) if !path.is_empty() => {
+                let path = PathBuf::from(path);
+                let Options { clock, observer, connections, .. } = options;
+                Engine::Sqlite(sqlite::Sqlite::open(&path, clock, observer, connections)?)
+            }
+            Some(("postgres" | "postgresql", _)) => Engine::Postgres(postgres::Postgres::open(options).await?),
+            _ => return Err(OpenError::Url),
+        };
         Ok(Self { engine, asked: Arc::default() })
     }
 
     /// Runs a verb; the answer comes after it is durable.
     pub async fn run<V: Verb>(&self, verb: V) -> Result<V::Done, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        self.engine.run(verb).await
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.run(verb).await,
+            Engine::Postgres(engine) => engine.run(verb).await,
+        }
     }
 
     /// Reads one snapshot.
     pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        self.engine.read(query).await
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.read(query).await,
+            Engine::Postgres(engine) => engine.read(query).await,
+        }
     }
 
     /// Verbs and queries asked of it since it was opened, refused ones too.
@@ -100,32 +121,47 @@ impl Store {
 
     /// Whether other nodes write into the same store.
     pub fn is_shared(&self) -> bool {
-        false
+        matches!(self.engine, Engine::Postgres(_))
     }
 
     /// Returns when the observer has heard of everything that any node had committed before this call. Callers at once
     /// share one look; where nobody else writes there is nothing to look for.
     pub async fn catch_up(&self) -> Result<(), Failure> {
-        Ok(())
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(engine) => engine.catch_up().await,
+        }
     }
 
     /// For how long the observer may have missed what other nodes did.
     pub fn staleness(&self) -> Duration {
-        Duration::ZERO
+        match &self.engine {
+            Engine::Sqlite(_) => Duration::ZERO,
+            Engine::Postgres(engine) => engine.staleness(),
+        }
     }
 
     /// A deciding time as people's clocks show it.
     pub fn shown(&self, at: Timestamp) -> Timestamp {
-        self.engine.shown(at)
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.shown(at),
+            Engine::Postgres(engine) => engine.shown(at),
+        }
     }
 
     /// Becomes true when the store has met an error after which it must not go on: end the process.
     pub fn broken(&self) -> watch::Receiver<bool> {
-        self.engine.broken()
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.broken(),
+            Engine::Postgres(engine) => engine.broken(),
+        }
     }
 
-    /// Refuses new commands, finishes what waits, and returns when the writer has ended.
+    /// Refuses new commands, finishes what waits, and returns when that is done.
     pub async fn close(&self) {
-        self.engine.close().await;
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close(),
+        }
     }
 }

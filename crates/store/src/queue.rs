@@ -33,10 +33,11 @@ impl Verb for JoinBatch {
     const LANE: Lane = Lane::Joins;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Vec<Joined>> {
-        let sale = load_sale(tx, self.sale).await?;
         let head = tx
             .lock("select last_position, last_joined_at from queue_heads where sale = ?1", &[self.sale.into()])
             .await?;
+        // Under the lock: who closes the doors waits for it, so nobody comes in behind him.
+        let sale = load_sale(tx, self.sale).await?;
         let Some(head) = head.first() else { return Err(Refusal::SaleBuilding.into()) };
         let (last, last_joined_at) = (head.int(0), head.time(1));
         let known = self.known(tx).await?;
@@ -136,14 +137,14 @@ impl Verb for Leave {
     const LANE: Lane = Lane::Purchases;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<i64> {
-        let claim = rows::lock_claim(tx, self.sale, self.account).await?;
-        let entry = tx
-            .first(
-                "select position from entries where sale = ?1 and account = ?2 and ended_at is null",
-                &[self.sale.into(), self.account.into()],
-            )
-            .await?;
-        let Some(entry) = entry else { return Err(Refusal::NotInQueue.into()) };
+        let mut claim = rows::lock_claim(tx, self.sale, self.account).await?;
+        let Some(entry) = rows::lock_entry(tx, self.sale, self.account).await? else {
+            return Err(Refusal::NotInQueue.into());
+        };
+        if claim.is_none() {
+            // Whoever made the first one meanwhile had locked the place, and is done.
+            claim = rows::lock_claim(tx, self.sale, self.account).await?;
+        }
         let hold = holds::own_live(tx, self.sale, self.account).await?;
         if let Some(hold) = &hold {
             if holds::is_paying(tx, hold.id).await? {

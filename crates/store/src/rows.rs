@@ -81,16 +81,30 @@ pub(crate) fn ended_as(row: &Row, column: usize) -> Option<EndedAs> {
     row.text_or_null(column).and_then(EndedAs::parse)
 }
 
-/// The account's newest claim in this sale, locked: the row is the account's mutex.
+/// The account's newest claim in this sale. The first one, which stays the first, is the account's mutex.
 pub(crate) async fn lock_claim<T: Tx>(tx: &mut T, sale: SaleId, account: AccountId) -> Outcome<Option<Claim>> {
     let rows = tx
-        .lock(
+        .locked(
+            "select 1 from claims where sale = ?1 and account = ?2 order by claimed_at, position limit 1",
             "select id, position, claimed_at, deadline, ended_as from claims
              where sale = ?1 and account = ?2 order by claimed_at desc, position desc limit 1",
             &[sale.into(), account.into()],
         )
         .await?;
     Ok(rows.first().map(claim))
+}
+
+/// The account's place in line, locked: who comes in and who leaves take turns there, since before the first claim there is
+/// no other row. `position, returned_at, recalled_at, ended_as`
+pub(crate) async fn lock_entry<T: Tx>(tx: &mut T, sale: SaleId, account: AccountId) -> Outcome<Option<Row>> {
+    let rows = tx
+        .lock(
+            "select position, returned_at, recalled_at, ended_as from entries
+             where sale = ?1 and account = ?2 and ended_at is null",
+            &[sale.into(), account.into()],
+        )
+        .await?;
+    Ok(rows.into_iter().next())
 }
 
 /// `id, position, claimed_at, deadline, ended_as`

@@ -37,8 +37,9 @@ impl Verb for ChangeSale {
     const LANE: Lane = Lane::Operator;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Changed> {
-        // The tick holds the drip while it calls: it sees all of a change or nothing of it.
+        // The tick holds the drip while it calls, and a batch of joins the head: each sees all of a change or nothing of it.
         tx.lock("select 1 from drips where sale = ?1", &[self.sale.into()]).await?;
+        tx.lock("select 1 from queue_heads where sale = ?1", &[self.sale.into()]).await?;
         let row = tx
             .lock(concat!("select ", sale_columns!(), ", sections from sales where id = ?1"), &[self.sale.into()])
             .await?;

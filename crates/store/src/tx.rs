@@ -43,9 +43,19 @@ pub trait Read: Send {
 pub trait Tx: Read {
     fn execute(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<u64, DbError>> + Send;
 
-    /// Reads rows and keeps them from changing until the end. Always a statement of its own, before what it protects is
-    /// read, in the order: lease, drip or queue head, the account's claim, holds by id, seats by id.
+    /// Reads rows, named by what never changes of them, and keeps them from changing until the end. Always a statement of
+    /// its own, before what it protects is read, in the order: lease, drip, queue head, the account's first claim, its
+    /// place in line, holds by id, seats in order.
     fn lock(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, DbError>> + Send;
+
+    /// As [`Tx::lock`], of the rows of `lock`; then reads `read`, which sees all that others did before they let go of
+    /// those rows.
+    fn locked(
+        &mut self,
+        lock: &'static str,
+        read: &'static str,
+        args: &[Value],
+    ) -> impl Future<Output = Result<Vec<Row>, DbError>> + Send;
 
     /// Tells the observer, after the commit and before the answer.
     fn emit(&mut self, change: Change);

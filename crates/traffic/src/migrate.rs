@@ -16,7 +16,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         clock: Arc::new(SystemClock::start()),
         observer: Arc::new(NoObserver),
         connections: 1,
-        clock_decides: false,
+        hand_driven_from: None,
+        may_lose: false,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

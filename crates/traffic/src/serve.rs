@@ -107,7 +107,7 @@ async fn start(
         connections,
         streams_max: limits.streams_max(),
         patience: Some(PATIENCE),
-        clock_decides: false,
+        hand_driven_from: None,
     };
     let app = App::start(config, outside).await.map_err(|error| match error {
         // A wrong setting, like those found before.

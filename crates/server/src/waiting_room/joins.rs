@@ -146,6 +146,7 @@ fn copy(failure: &Failure) -> Failure {
         Failure::StorageFull => Failure::StorageFull,
         Failure::Unknown => Failure::Unknown,
         Failure::Stopped => Failure::Stopped,
+        Failure::Unavailable(error) => Failure::Unavailable(store::DbError::Bug(error.to_string())),
         Failure::Broken(error) => Failure::Broken(store::DbError::Bug(error.to_string())),
     }
 }

@@ -158,7 +158,7 @@ impl TestApp {
             cores: 2,
             connections: Arc::default(),
             patience: None,
-            clock_decides: true,
+            hand_driven_from: Some(START),
             streams_max: STREAMS_MAX,
         };
         let mut app = App::start(config, outside).await?;

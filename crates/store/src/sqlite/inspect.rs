@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::transaction::db_error;
 use super::{migrate, pragmas};
 use crate::error::{DbError, OpenError};
+use crate::migrations::KNOWN;
 
 /// What a look at the file shows.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, DbError> {
     let damage = connection.query_row("pragma quick_check(1)", [], |row| row.get::<_, String>(0)).map_err(db_error)?;
     Ok(Inspection {
         schema: migrate::version(&connection)?,
-        known_schema: migrate::KNOWN,
+        known_schema: KNOWN,
         damage: (damage != "ok").then_some(damage),
         wal_bytes,
     })
@@ -88,7 +89,7 @@ mod tests {
         let files = || fs::read_dir(folder.path()).expect("a folder").count();
         let before = files();
         let alone = inspect(&path).expect("a look");
-        assert_eq!((alone.schema, alone.damage, alone.wal_bytes), (migrate::KNOWN, None, 0));
+        assert_eq!((alone.schema, alone.damage, alone.wal_bytes), (KNOWN, None, 0));
         assert_eq!((before, files()), (1, 1));
     }
 

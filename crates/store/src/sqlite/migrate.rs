@@ -4,19 +4,7 @@ use rusqlite::Connection;
 
 use super::transaction::db_error;
 use crate::error::{DbError, OpenError};
-
-/// Invariant: a step that was released is never changed; a later one is added.
-const STEPS: [&str; 6] = [
-    include_str!("../migrations/0001_accounts.sql"),
-    include_str!("../migrations/0002_sales.sql"),
-    include_str!("../migrations/0003_waiting_room.sql"),
-    include_str!("../migrations/0004_shop.sql"),
-    include_str!("../migrations/0005_operator.sql"),
-    include_str!("../migrations/0006_nodes.sql"),
-];
-
-/// The schema version that this program works with.
-pub(super) const KNOWN: i64 = STEPS.len() as i64;
+use crate::migrations::{KNOWN, STEPS};
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let found = version(connection).map_err(OpenError::Database)?;

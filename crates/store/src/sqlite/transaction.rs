@@ -65,6 +65,15 @@ impl Tx for SqliteTx<'_> {
         self.query(sql, args)
     }
 
+    fn locked(
+        &mut self,
+        _: &'static str,
+        read: &'static str,
+        args: &[Value],
+    ) -> impl Future<Output = Result<Vec<Row>, DbError>> + Send {
+        self.query(read, args)
+    }
+
     fn emit(&mut self, change: Change) {
         self.changes.push(change);
     }

@@ -113,7 +113,7 @@ impl<V: Verb> Job for Pending<V> {
             Err(Stop::Db(DbError::Constraint(_))) => Ran::Again,
             Err(Stop::Db(DbError::Full(_))) => Ran::Full,
             Err(Stop::Db(DbError::Io(_))) => Ran::Failed,
-            Err(Stop::Db(DbError::Other(_) | DbError::Bug(_))) => Ran::RolledBack,
+            Err(Stop::Db(_)) => Ran::RolledBack,
         };
         self.outcome = Some(outcome);
         ran

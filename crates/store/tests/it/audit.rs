@@ -175,7 +175,7 @@ pub(crate) async fn a_removed_or_rewritten_seal_breaks_the_chain(w: &mut World) 
     w.tamper("update audit_seals set entries = entries + 1 where seq = 2", vec![]).await;
     assert_eq!(w.broken_at().await, Some(2));
     w.tamper("update audit_seals set entries = entries - 1 where seq = 2", vec![]).await;
-    w.tamper("update audit_seals set previous = zeroblob(32) where seq = 3", vec![]).await;
+    w.tamper("update audit_seals set previous = ?1 where seq = 3", vec![Value::Blob(vec![0; 32])]).await;
     assert_eq!(w.broken_at().await, Some(3));
     w.tamper("delete from audit_seals where seq = 3", vec![]).await;
     assert_eq!(w.broken_at().await, Some(3), "entries still name it");

@@ -12,7 +12,7 @@ use store::load::{Line, Place};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::world::{World, position, sqlite};
+use crate::world::{World, position, sqlite_url};
 
 /// Tells the test binary to be the child that is killed.
 const CHILD: &str = "TRAFFIC_STORE_CHILD";
@@ -100,10 +100,10 @@ async fn every_acknowledged_join_survives_kill_9() {
         return join_until_killed(url).await;
     }
     let folder = TempDir::new().expect("a folder");
-    let (sale, acknowledged) = joined_by_a_killed_child(&sqlite(&folder));
+    let (sale, acknowledged) = joined_by_a_killed_child(&sqlite_url(&folder));
     assert!(acknowledged.len() >= ENOUGH, "{} acknowledged", acknowledged.len());
 
-    let w = World::at(sqlite(&folder), Arc::new(NoObserver)).await;
+    let w = World::at(sqlite_url(&folder), Arc::new(NoObserver)).await;
     let places = w.read(Line { sale, after: 0 }).await;
     assert!((1..).zip(&places).all(|(expected, place)| place.entry.position == expected), "no gap");
     every_acknowledged_place_is_there(&places, &acknowledged).expect("nothing that was acknowledged is lost");

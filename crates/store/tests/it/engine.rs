@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use domain::{AccountId, Refusal, SaleId};
 use store::accounts::{ById, Register};
+use store::holds::OwnHoldQuery;
 use store::queue::JoinBatch;
 use store::{Change, DbError, Failure, Lane, NoObserver, Observer, OpenError, Outcome, Query, Read, Stop, Tx, Verb};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::world::{Hands, World, open, position, sqlite};
+use crate::world::{Hands, World, open, position, sqlite, sqlite_url};
 
 /// Keeps the writer busy until told to go on, so that what comes meanwhile is one batch.
 struct Plug {
@@ -123,7 +124,7 @@ impl Observer for Ear {
 #[tokio::test]
 async fn what_waits_together_is_committed_together() {
     let (folder, ear) = (TempDir::new().expect("a folder"), Arc::new(Ear::default()));
-    let w = World::at(sqlite(&folder), Arc::clone(&ear) as Arc<dyn Observer>).await;
+    let w = World::at(sqlite_url(&folder), Arc::clone(&ear) as Arc<dyn Observer>).await;
     let sale = w.sale().await;
     let pull = plug(&w);
     let before = ear.commits.load(SeqCst);
@@ -139,7 +140,7 @@ async fn what_waits_together_is_committed_together() {
 #[tokio::test]
 async fn what_is_rolled_back_is_told_to_nobody() {
     let (folder, ear) = (TempDir::new().expect("a folder"), Arc::new(Ear::default()));
-    let w = World::at(sqlite(&folder), Arc::clone(&ear) as Arc<dyn Observer>).await;
+    let w = World::at(sqlite_url(&folder), Arc::clone(&ear) as Arc<dyn Observer>).await;
     let sale = w.sale().await;
     let fan = w.fan();
     // The same account twice breaks the promise of a batch: the whole batch is refused.
@@ -155,7 +156,7 @@ async fn what_is_rolled_back_is_told_to_nobody() {
 #[tokio::test]
 async fn a_batch_that_is_run_again_is_written_and_told_once() {
     let (folder, ear) = (TempDir::new().expect("a folder"), Arc::new(Ear::default()));
-    let w = World::at(sqlite(&folder), Arc::clone(&ear) as Arc<dyn Observer>).await;
+    let w = World::at(sqlite_url(&folder), Arc::clone(&ear) as Arc<dyn Observer>).await;
     for (round, names) in [(1, ["a", "b", "c"]), (2, ["d", "e", "f"])] {
         let pull = plug(&w);
         let before = ear.commits.load(SeqCst);
@@ -312,7 +313,7 @@ async fn a_writer_that_dies_leaves_nobody_waiting() {
         }
     }
     let folder = TempDir::new().expect("a folder");
-    let w = World::at(sqlite(&folder), Arc::new(Dies)).await;
+    let w = World::at(sqlite_url(&folder), Arc::new(Dies)).await;
     let event = w.event().await;
     let (terms, seating) = (w.terms(), domain::seat_map::Seating::general(100, domain::Money(1)).expect("a hall"));
     let verb = store::catalog::CreateSale { id: w.id(), event, terms, seating, key: None, act: w.act() };
@@ -343,9 +344,9 @@ async fn closing_finishes_what_waits_and_refuses_the_rest() {
 #[tokio::test]
 async fn a_database_has_one_server() {
     let folder = TempDir::new().expect("a folder");
-    let w = World::at(sqlite(&folder), Arc::new(NoObserver)).await;
+    let w = World::at(sqlite_url(&folder), Arc::new(NoObserver)).await;
     let hands = Hands::new();
-    let second = || open(sqlite(&folder), &hands, Arc::new(NoObserver));
+    let second = || open(sqlite_url(&folder), &hands, Arc::new(NoObserver));
     assert!(matches!(second().await.err(), Some(OpenError::InUse { .. })));
     w.store.close().await;
     assert!(matches!(second().await.err(), Some(OpenError::InUse { .. })), "closed, and reading still");
@@ -357,7 +358,7 @@ async fn a_database_has_one_server() {
 async fn a_url_of_another_kind_is_refused() {
     for url in ["", "sqlite://", "mysql://x", "traffic.db"] {
         let refused = open(url.to_owned(), &Hands::new(), Arc::new(NoObserver)).await.err();
-        assert!(matches!(refused, Some(OpenError::Url(_))), "{url}: {refused:?}");
+        assert!(matches!(refused, Some(OpenError::Url)), "{url}: {refused:?}");
     }
 }
 
@@ -394,4 +395,16 @@ async fn the_data_is_readable_by_its_owner_alone() {
     for file in files {
         assert_eq!(mode(&file) & 0o077, 0, "{}", file.display());
     }
+}
+
+#[tokio::test]
+async fn after_a_jump_of_the_clock_an_expiry_is_shown_as_peoples_clocks_run_now() {
+    let w = world().await;
+    let sale = w.sale_with(|t| t.hold_ttl_sec = 60).await;
+    let visit = w.visit(sale).await;
+    w.hold(&visit, &[1]).await.expect("held");
+    let own = || w.read(OwnHoldQuery { sale, account: visit.fan });
+    let shown = own().await.expect("a hold").expires_at;
+    w.set_wall(w.now().plus_sec(3_600));
+    assert_eq!(own().await.expect("a hold").expires_at, shown.plus_sec(3_600));
 }

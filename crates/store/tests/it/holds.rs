@@ -1,6 +1,6 @@
 //! Holds: all or nothing, one owner a seat, the cap, the claim, the key.
 
-use domain::{Refusal, Timestamp};
+use domain::Refusal;
 use store::holds::{ExpireHolds, OwnHoldQuery, PlaceHold, ReleaseHold};
 use store::{Failure, SeatStatus};
 
@@ -296,18 +296,14 @@ pub(crate) async fn a_hold_outlives_a_jump_of_the_clock(w: &mut World) {
     let sale = w.sale_with(|t| t.hold_ttl_sec = 60).await;
     let visits = w.visits(sale, 2).await;
     w.hold(&visits[0], &[1]).await.expect("held");
-    let shown = w.read(OwnHoldQuery { sale, account: visits[0].fan }).await.expect("a hold").expires_at;
     w.set_wall(w.now().plus_sec(3_600));
     assert_eq!(w.ask(ExpireHolds).await, Ok(0));
     assert_eq!(w.hold(&visits[1], &[1]).await, Err(Refusal::Unavailable));
-    let later = w.read(OwnHoldQuery { sale, account: visits[0].fan }).await.expect("a hold").expires_at;
-    assert_eq!(later, shown.plus_sec(3_600), "shown as people's clocks run now");
     w.restart().await;
     w.advance(60 * SEC - 1);
     assert_eq!(w.ask(ExpireHolds).await, Ok(0), "what was skipped is not made up for by a restart");
     w.advance(1);
     assert_eq!(w.ask(ExpireHolds).await, Ok(1));
-    assert!(later > Timestamp(0));
 }
 
 pub(crate) async fn a_jump_of_the_clock_is_remembered_although_nothing_was_written_since(w: &mut World) {

@@ -285,3 +285,4 @@ macro_rules! contract {
 }
 
 contract!(sqlite);
+contract!(postgres);

@@ -77,6 +77,14 @@ impl<T: Tx> Tx for Lying<'_, T> {
     fn lock(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, DbError>> + Send {
         self.tx.lock(self.instead(sql), args)
     }
+    fn locked(
+        &mut self,
+        lock: &'static str,
+        read: &'static str,
+        args: &[Value],
+    ) -> impl Future<Output = Result<Vec<Row>, DbError>> + Send {
+        self.tx.locked(lock, self.instead(read), args)
+    }
     fn emit(&mut self, change: Change) {
         self.tx.emit(change);
     }

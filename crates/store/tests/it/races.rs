@@ -15,7 +15,7 @@ use store::{NoObserver, SeatStatus};
 use tempfile::TempDir;
 
 use crate::crash::{child_url, kill_a_child};
-use crate::world::{SEC, Visit, World, position, sqlite};
+use crate::world::{SEC, Visit, World, position, sqlite_url};
 
 /// The provider says "paid" again and again, at once and after a restart, and once says the contrary.
 pub(crate) async fn paid_twice_is_one_payment(w: &mut World) {
@@ -212,7 +212,7 @@ async fn kill_9_with_a_thousand_live_holds_frees_all_but_the_sold_seats_after_th
     let folder = TempDir::new().expect("a folder");
     let (mut sale, mut told, mut busy) = (None, BTreeSet::new(), 0);
     let this = "races::kill_9_with_a_thousand_live_holds_frees_all_but_the_sold_seats_after_their_time";
-    kill_a_child(this, &sqlite(&folder), |words| {
+    kill_a_child(this, &sqlite_url(&folder), |words| {
         match words {
             ["sale", id] => sale = Some(id.parse::<SaleId>().expect("an id")),
             ["holds", id] => drop(told.insert((*id).to_owned())),
@@ -224,7 +224,7 @@ async fn kill_9_with_a_thousand_live_holds_frees_all_but_the_sold_seats_after_th
     assert_eq!((told.len(), busy >= 50), (HOLDS, true), "killed in the middle of its work");
     let sale = sale.expect("the child made its sale");
 
-    let w = World::at(sqlite(&folder), Arc::new(NoObserver)).await;
+    let w = World::at(sqlite_url(&folder), Arc::new(NoObserver)).await;
     let live: BTreeSet<String> = w
         .exported(sale, "hold")
         .await

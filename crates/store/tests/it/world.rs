@@ -30,10 +30,40 @@ use uuid::Uuid;
 pub(crate) const START: Timestamp = Timestamp(1_795_435_200_000);
 pub(crate) const SEC: i64 = 1_000;
 
-/// Where a world keeps its store. A new engine is a new function of this type.
-pub(crate) type Url = fn(&TempDir) -> String;
+/// Where a world keeps its store.
+pub(crate) enum Home {
+    Folder(TempDir),
+    Database(testbed::Database),
+}
 
-pub(crate) fn sqlite(folder: &TempDir) -> String {
+impl Home {
+    fn url(&self) -> String {
+        match self {
+            Self::Folder(folder) => sqlite_url(folder),
+            Self::Database(database) => database.url().to_owned(),
+        }
+    }
+}
+
+/// A new engine is a new function like these two.
+pub(crate) fn sqlite() -> Home {
+    Home::Folder(tempfile::tempdir().expect("a temporary folder"))
+}
+
+/// A copy of a database that has its tables already.
+pub(crate) fn postgres() -> Home {
+    Home::Database(testbed::database_from("traffic", |url| {
+        let url = url.to_owned();
+        let make = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let opened = runtime.block_on(open(url, &Hands::new(), Arc::new(NoObserver)));
+            opened.map(drop).expect("the tables are made");
+        });
+        make.join().expect("the template is made");
+    }))
+}
+
+pub(crate) fn sqlite_url(folder: &TempDir) -> String {
     format!("sqlite://{}", folder.path().join("traffic.db").display())
 }
 
@@ -65,7 +95,7 @@ pub(crate) async fn open(
     observer: Arc<dyn Observer>,
 ) -> Result<Store, store::OpenError> {
     let clock = Arc::clone(hands) as Arc<dyn Clock>;
-    Store::open(Options { url, clock, observer, connections: 2, clock_decides: true }).await
+    Store::open(Options { url, clock, observer, connections: 2, hand_driven_from: Some(START), may_lose: true }).await
 }
 
 /// One installation.
@@ -75,8 +105,8 @@ pub(crate) struct World {
     pub(crate) epoch: i64,
     url: String,
     ids: AtomicU64,
-    /// `None` where the folder outlives this process.
-    _folder: Option<TempDir>,
+    /// `None` where it outlives this process.
+    _home: Option<Home>,
 }
 
 /// A fan who is inside.
@@ -91,10 +121,10 @@ pub(crate) struct Visit {
 const SAME_BODY: [u8; 32] = [7; 32];
 
 impl World {
-    pub(crate) async fn new(url: Url) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut world = Self::at(url(&folder), Arc::new(NoObserver)).await;
-        world._folder = Some(folder);
+    pub(crate) async fn new(home: fn() -> Home) -> Self {
+        let home = home();
+        let mut world = Self::at(home.url(), Arc::new(NoObserver)).await;
+        world._home = Some(home);
         world
     }
 
@@ -102,7 +132,7 @@ impl World {
     pub(crate) async fn at(url: String, observer: Arc<dyn Observer>) -> Self {
         let hands = Hands::new();
         let store = open(url.clone(), &hands, observer).await.expect("the store opens");
-        let mut world = Self { store, hands, epoch: 0, url, ids: AtomicU64::new(1), _folder: None };
+        let mut world = Self { store, hands, epoch: 0, url, ids: AtomicU64::new(1), _home: None };
         world.lead().await;
         world
     }
@@ -117,7 +147,7 @@ impl World {
     pub(crate) async fn restart(&mut self) {
         let elsewhere = tempfile::tempdir().expect("a temporary folder");
         let nothing =
-            open(sqlite(&elsewhere), &self.hands, Arc::new(NoObserver)).await.expect("a store to put in between");
+            open(sqlite_url(&elsewhere), &self.hands, Arc::new(NoObserver)).await.expect("a store to put in between");
         let before = std::mem::replace(&mut self.store, nothing);
         before.close().await;
         drop(before);

@@ -53,7 +53,8 @@ impl World {
         let clock = Arc::<HandClock>::default();
         let url = format!("sqlite://{}", folder.path().join("traffic.db").display());
         let (for_store, observer) = (Arc::clone(&clock) as Arc<dyn Clock>, Arc::new(NoObserver));
-        let options = Options { url, clock: for_store, observer, connections: 1, clock_decides: true };
+        let options =
+            Options { url, clock: for_store, observer, connections: 1, hand_driven_from: None, may_lose: true };
         let store = Store::open(options).await.unwrap();
         let epoch = store.run(Lead { holder: Uuid::nil(), alone: true }).await.unwrap().unwrap();
         let (sale, ids) = (SaleId(Uuid::nil()), AtomicU64::new(1));

@@ -1,0 +1,134 @@
+//! The database surface on one transaction of one connection.
+
+use deadpool_postgres::ClientWrapper;
+use domain::Timestamp;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Statement};
+
+use super::errors::db_error;
+use super::pool::{STATEMENT_MAX, in_time};
+use super::statement;
+use super::time::Heard;
+use super::values::parameter_type;
+use crate::change::Change;
+use crate::error::DbError;
+use crate::tx::{Read, Tx};
+use crate::value::{Row, Value};
+
+/// The server cancels a statement before this; what takes longer is the network.
+const CALL_MAX: std::time::Duration = STATEMENT_MAX.saturating_add(std::time::Duration::from_secs(1));
+
+pub(super) struct PgTx<'a> {
+    client: &'a ClientWrapper,
+    heard: Heard,
+    changes: Vec<Change>,
+    /// A statement has failed: the transaction can only be rolled back.
+    failed: bool,
+    /// Statements, for those who count them.
+    pub(super) statements: u64,
+}
+
+impl<'a> PgTx<'a> {
+    pub(super) fn new(client: &'a ClientWrapper, heard: Heard) -> Self {
+        Self { client, heard, changes: Vec::new(), failed: false, statements: 0 }
+    }
+
+    /// What the observers are told if this commits; `None` where it must not.
+    pub(super) fn end(self) -> Option<Vec<Change>> {
+        (!self.failed).then_some(self.changes)
+    }
+
+    fn note<T>(&mut self, answer: Result<T, DbError>) -> Result<T, DbError> {
+        self.statements += 1;
+        self.failed |= answer.is_err();
+        answer
+    }
+
+    async fn select(&mut self, sql: &'static str, locks: bool, args: &[Value]) -> Result<Vec<Row>, DbError> {
+        let answer = in_time(CALL_MAX, select(self.client, sql, locks, args)).await;
+        self.note(answer)?.iter().map(row).collect()
+    }
+}
+
+/// Prepared once for each connection.
+pub(super) async fn prepared(
+    client: &ClientWrapper,
+    sql: &'static str,
+    locks: bool,
+    args: &[Value],
+) -> Result<Statement, tokio_postgres::Error> {
+    let types: Vec<Type> = args.iter().map(parameter_type).collect();
+    client.prepare_typed_cached(statement::text(sql, locks), &types).await
+}
+
+async fn select(
+    client: &ClientWrapper,
+    sql: &'static str,
+    locks: bool,
+    args: &[Value],
+) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+    let statement = prepared(client, sql, locks, args).await?;
+    Client::query(client, &statement, &borrowed(args)).await
+}
+
+pub(super) fn borrowed(args: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+    args.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+pub(super) fn row(row: &tokio_postgres::Row) -> Result<Row, DbError> {
+    (0..row.len()).map(|column| row.try_get(column)).collect::<Result<_, _>>().map(Row).map_err(db_error)
+}
+
+impl Read for PgTx<'_> {
+    async fn query(&mut self, sql: &'static str, args: &[Value]) -> Result<Vec<Row>, DbError> {
+        self.select(sql, false, args).await
+    }
+
+    fn now(&self) -> Timestamp {
+        self.heard.now()
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.heard.wall()
+    }
+
+    fn shown(&self, at: Timestamp) -> Timestamp {
+        at
+    }
+}
+
+impl Tx for PgTx<'_> {
+    async fn execute(&mut self, sql: &'static str, args: &[Value]) -> Result<u64, DbError> {
+        let client = self.client;
+        let run = async {
+            let statement = prepared(client, sql, false, args).await?;
+            Client::execute(client, &statement, &borrowed(args)).await
+        };
+        let answer = in_time(CALL_MAX, run).await;
+        self.note(answer)
+    }
+
+    async fn lock(&mut self, sql: &'static str, args: &[Value]) -> Result<Vec<Row>, DbError> {
+        self.select(sql, true, args).await
+    }
+
+    /// Both on their way at once: the server runs the second when the first has its locks.
+    async fn locked(&mut self, lock: &'static str, read: &'static str, args: &[Value]) -> Result<Vec<Row>, DbError> {
+        let client = self.client;
+        let both = async {
+            let (first, second) =
+                (prepared(client, lock, true, args).await?, prepared(client, read, false, args).await?);
+            let args = borrowed(args);
+            let (locked, read) =
+                tokio::join!(biased; Client::query(client, &first, &args), Client::query(client, &second, &args));
+            locked?;
+            read
+        };
+        let answer = in_time(CALL_MAX, both).await;
+        self.note(answer)?.iter().map(row).collect()
+    }
+
+    fn emit(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+}
