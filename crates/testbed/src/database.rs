@@ -87,11 +87,21 @@ fn copy_of(template: &str) -> Result<Database, String> {
     loop {
         // A process that was killed left its databases behind, and its number comes again.
         let name = format!("test_{}_{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        match psql.run(&format!("create database {name} template {template}")) {
+        match create(&psql, &name, template) {
             Ok(_) => return Ok(Database { url: at(server(), &name), name }),
             Err(error) if error.contains(&format!("database \"{name}\" already exists")) => (),
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Copies files: with many tests at once twice as fast as writing all their pages to the log, the default since version 15.
+fn create(psql: &Psql, name: &str, template: &str) -> Result<String, String> {
+    let statement = format!("create database {name} template {template}");
+    match psql.run(&format!("{statement} strategy file_copy")) {
+        // Version 14 knows no other way.
+        Err(error) if error.contains("\"strategy\" not recognized") => psql.run(&statement),
+        done => done,
     }
 }
 

@@ -22,12 +22,14 @@ mod data_folder;
 mod database;
 mod keeper;
 mod postgres;
+mod proxy;
 mod psql;
 mod redis;
 mod wait;
 
 pub use database::{Database, database, database_from};
 pub use postgres::Postgres;
+pub use proxy::{Flow, Proxy, Way};
 pub use psql::Psql;
 pub use redis::{Redis, redis};
 pub use wait::free_port;
