@@ -15,6 +15,7 @@ mod holds;
 mod idempotency;
 mod joining;
 mod model;
+mod nodes;
 mod planted_bugs;
 mod races;
 mod report;

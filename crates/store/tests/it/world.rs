@@ -103,7 +103,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) hands: Arc<Hands>,
     pub(crate) epoch: i64,
-    url: String,
+    pub(crate) url: String,
     ids: AtomicU64,
     /// `None` where it outlives this process.
     _home: Option<Home>,
