@@ -3,8 +3,17 @@
 #   as root, or where sudo asks nothing: installs without asking if CI=true or nobody sits at a terminal
 #   at a terminal: asks first
 #   otherwise: prints the one command and stops
+#   --cluster  also what the tests and a cluster on this machine need: PostgreSQL, Redis, nginx. None of them is started
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+CLUSTER=
+case ${1:-} in
+    '') ;;
+    --cluster) CLUSTER=yes ;;
+    *) echo "setup.sh: '$1' is not known; --cluster is" >&2; exit 2 ;;
+esac
+MACHINE=${TRAFFIC_SETUP_ROOT:-}     # another root folder only in test-setup.sh
 
 POLICY=${TRAFFIC_POLICY_RC_D:-/usr/sbin/policy-rc.d}   # another path only in test-setup.sh
 KEPT=$POLICY.before-traffic
@@ -40,6 +49,16 @@ missing_packages() {
     command -v openssl >/dev/null || echo openssl    # the tests check a ticket with it, as a door would
     command -v strace >/dev/null || echo strace      # the tests make disk syncs fail with it
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+    [ -z "$CLUSTER" ] || missing_servers
+}
+
+# Debian keeps the programs of PostgreSQL's server out of the path, and nginx out of that of users who are not root.
+missing_servers() {
+    local program found=
+    for program in "$MACHINE"/usr/lib/postgresql/*/bin/postgres; do [ ! -x "$program" ] || found=yes; done
+    [ -n "$found" ] || command -v postgres >/dev/null || echo postgresql
+    command -v redis-server >/dev/null || echo redis-server
+    command -v nginx >/dev/null || [ -x "$MACHINE/usr/sbin/nginx" ] || echo nginx
 }
 
 as_root() { ${SUDO:+"$SUDO"} "$@"; }

@@ -21,8 +21,8 @@ stub() {
 
 # A machine without curl, on which apt "installs" it and notes what it saw of the policy meanwhile.
 machine() {
-    rm -rf "$bin" "$policy"* "$TMP/apt"
-    mkdir -p "$bin"
+    rm -rf "$bin" "$policy"* "$TMP/apt" "$TMP/root"
+    mkdir -p "$bin" "$TMP/root"
     local tool
     for tool in bash cat chmod cp dirname env grep head mv rm sed sort tail tee true; do
         ln -s "$(type -P "$tool")" "$bin/$tool"
@@ -38,7 +38,13 @@ machine() {
     stub apt-get "echo \"\$* policy=\$(tail -n 1 $policy 2>/dev/null)\" >>$TMP/apt
 case \"\$*\" in *install*) cp $TMP/nothing $bin/curl ;; esac"
 }
-setup() { run env -i PATH="$bin" TRAFFIC_POLICY_RC_D="$policy" "$@" "$(command -v bash)" scripts/setup.sh </dev/null; }
+# Arguments: settings as NAME=value, then options of setup.sh.
+setup() {
+    local settings=()
+    while [[ ${1:-} == *=* ]]; do settings+=("$1"); shift; done
+    run env -i PATH="$bin" TRAFFIC_POLICY_RC_D="$policy" TRAFFIC_SETUP_ROOT="$TMP/root" "${settings[@]}" \
+        "$(command -v bash)" scripts/setup.sh "$@" </dev/null
+}
 apt_said() { cat "$TMP/apt" 2>/dev/null; }
 
 echo "root, no terminal"
@@ -95,6 +101,34 @@ stub id 'echo 1000'
 stub sudo '[ "$1" != -n ] || shift; exec "$@"'
 setup CI=true
 check "with a sudo that asks nothing it installs" exits 0
+
+echo "for tests and clusters"
+# apt that "installs" all that it is told to.
+apt_brings_servers() {
+    stub curl 'exit 0'
+    stub apt-get "echo \"\$* policy=\$(tail -n 1 $policy 2>/dev/null)\" >>$TMP/apt
+case \"\$*\" in *install*) for it in postgres redis-server nginx; do cp $TMP/nothing $bin/\$it; done ;; esac"
+}
+machine
+apt_brings_servers
+setup
+check "who does not ask for servers needs none" exits 0
+check "and gets none" test ! -e "$TMP/apt"
+setup --cluster
+check "who asks gets them" exits 0
+check "all three" grep -qE '^install .* postgresql redis-server nginx policy' <<<"$(apt_said | tail -n 1)"
+check "and none may start meanwhile" grep -q 'policy=exit 101' <<<"$(apt_said | tail -n 1)"
+machine
+apt_brings_servers
+mkdir -p "$TMP/root/usr/lib/postgresql/15/bin" "$TMP/root/usr/sbin"
+cp "$TMP/nothing" "$TMP/root/usr/lib/postgresql/15/bin/postgres"
+cp "$TMP/nothing" "$TMP/root/usr/sbin/nginx"
+setup --cluster
+check "what lies outside the path is found" grep -qE '^install .* redis-server policy' <<<"$(apt_said | tail -n 1)"
+check "and nothing else is installed" bash -c '! grep -qE "postgresql|nginx" "$1"' - "$TMP/apt"
+setup --clutter
+check "an unknown option is an error" exits 2
+check "and is named" says "'--clutter'"
 
 echo "Rust"
 machine

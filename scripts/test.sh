@@ -19,22 +19,22 @@ step() {
 
 tests() {
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --workspace --profile ci
+        scripts/with-servers.sh cargo nextest run --workspace --profile ci
     else
-        cargo test --workspace --lib --bins --tests
+        scripts/with-servers.sh cargo test --workspace --lib --bins --tests
     fi
 }
 
 # nextest runs no documentation examples. Without one there is nothing to compile.
 examples() {
     if grep -rqE '^\s*//[/!] ```(rust)?$' crates/*/src; then
-        cargo test --workspace --doc
+        scripts/with-servers.sh cargo test --workspace --doc
     else
         echo "no documentation examples"
     fi
 }
 
-step "setup" scripts/setup.sh
+step "setup" scripts/setup.sh --cluster
 step "build" cargo build --workspace --all-targets
 step "tests" tests
 step "documentation examples" examples

@@ -1,9 +1,10 @@
 //! A database of a test's own on a server that all tests share.
 
 use std::fs::File;
-use std::process;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::{fs, process};
 
 use crate::postgres::Postgres;
 use crate::psql::Psql;
@@ -57,7 +58,7 @@ pub fn database_from(name: &str, make: impl FnOnce(&str)) -> Database {
 
 /// Under another name until it is whole, so that nobody copies a half-made one.
 fn make_template(template: &str, make: impl FnOnce(&str)) -> Result<(), String> {
-    let _alone = lock(template);
+    let (_alone, lock_file) = lock(template);
     let psql = Psql::new(server());
     if psql.run(&format!("select 1 from pg_database where datname = '{template}'"))? == "1" {
         return Ok(());
@@ -69,16 +70,19 @@ fn make_template(template: &str, make: impl FnOnce(&str)) -> Result<(), String> 
     // A connection that is still closing would make every copy wait for it.
     psql.run(&format!("alter database {making} with allow_connections false"))?;
     psql.run(&format!("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{making}'"))?;
-    psql.run(&format!("alter database {making} rename to {template}")).map(drop)
+    psql.run(&format!("alter database {making} rename to {template}"))?;
+    // Only now: whoever still waits for this file finds the template, and whoever comes later makes a new file and finds it too.
+    drop(fs::remove_file(lock_file));
+    Ok(())
 }
 
 /// One process at a time on this server, until the file is closed.
-fn lock(template: &str) -> File {
+fn lock(template: &str) -> (File, PathBuf) {
     let server: String = server().chars().filter(char::is_ascii_alphanumeric).collect();
     let path = std::env::temp_dir().join(format!("traffic-{server}-{template}.lock"));
     let file = File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     file.lock().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    file
+    (file, path)
 }
 
 fn copy_of(template: &str) -> Result<Database, String> {
