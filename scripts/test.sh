@@ -40,6 +40,7 @@ step "tests" tests
 step "documentation examples" examples
 outcome=0
 step "setup script" scripts/test-setup.sh || outcome=1
+step "servers for tests" scripts/test-servers.sh || outcome=1
 step "commands" scripts/test-desktop.sh || outcome=1
 step "README" scripts/test-readme.sh || outcome=1
 step "benchmark, short" "${CARGO_TARGET_DIR:-target}/debug/traffic" bench --short || outcome=1
