@@ -21,8 +21,8 @@ stub() {
 
 # A machine without curl, on which apt "installs" it and notes what it saw of the policy meanwhile.
 machine() {
-    rm -rf "$bin" "$policy"* "$TMP/apt" "$TMP/root"
-    mkdir -p "$bin" "$TMP/root"
+    rm -rf "$bin" "$policy"* "$TMP/apt" "$TMP/machine"
+    mkdir -p "$bin" "$TMP/machine"
     local tool
     for tool in bash cat chmod cp dirname env grep head mv rm sed sort tail tee true; do
         ln -s "$(type -P "$tool")" "$bin/$tool"
@@ -42,7 +42,7 @@ case \"\$*\" in *install*) cp $TMP/nothing $bin/curl ;; esac"
 setup() {
     local settings=()
     while [[ ${1:-} == *=* ]]; do settings+=("$1"); shift; done
-    run env -i PATH="$bin" TRAFFIC_POLICY_RC_D="$policy" TRAFFIC_SETUP_ROOT="$TMP/root" "${settings[@]}" \
+    run env -i PATH="$bin" TRAFFIC_POLICY_RC_D="$policy" TRAFFIC_SETUP_ROOT="$TMP/machine" "${settings[@]}" \
         "$(command -v bash)" scripts/setup.sh "$@" </dev/null
 }
 apt_said() { cat "$TMP/apt" 2>/dev/null; }
@@ -120,9 +120,9 @@ check "all three" grep -qE '^install .* postgresql redis-server nginx policy' <<
 check "and none may start meanwhile" grep -q 'policy=exit 101' <<<"$(apt_said | tail -n 1)"
 machine
 apt_brings_servers
-mkdir -p "$TMP/root/usr/lib/postgresql/15/bin" "$TMP/root/usr/sbin"
-cp "$TMP/nothing" "$TMP/root/usr/lib/postgresql/15/bin/postgres"
-cp "$TMP/nothing" "$TMP/root/usr/sbin/nginx"
+mkdir -p "$TMP/machine/usr/lib/postgresql/15/bin" "$TMP/machine/usr/sbin"
+cp "$TMP/nothing" "$TMP/machine/usr/lib/postgresql/15/bin/postgres"
+cp "$TMP/nothing" "$TMP/machine/usr/sbin/nginx"
 setup --cluster
 check "what lies outside the path is found" grep -qE '^install .* redis-server policy' <<<"$(apt_said | tail -n 1)"
 check "and nothing else is installed" bash -c '! grep -qE "postgresql|nginx" "$1"' - "$TMP/apt"
