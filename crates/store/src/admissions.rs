@@ -14,6 +14,8 @@ use crate::queue::{end_claim, end_entry};
 use crate::rows::{self, load_sale};
 use crate::tx::{Lane, Tx, Verb, list};
 
+/// The longest way of an answer through the network.
+const HEARD_LATE_MS: i64 = 1_000;
 /// Claims that one sweep ends; a claim writes two rows.
 const MOST_EXPIRED: i64 = 400;
 /// Moves one sale's watermark by what the rate, the crowd, the stock and the line allow.
@@ -61,7 +63,8 @@ impl Verb for Tick {
         }
         let crowd = crowd(tx, &sale, drip).await?;
         let open_for_ms = tx.wall().since_ms(sale.terms.opens_at);
-        let ticked = admission::tick(&sale.terms, drip, crowd, tx.now(), open_for_ms);
+        let now = not_before(drip.last_tick_at, tx.now());
+        let ticked = admission::tick(&sale.terms, drip, crowd, now, open_for_ms);
         self.apply(tx, drip, ticked).await
     }
 }
@@ -78,7 +81,7 @@ impl Tick {
             self.log(tx, ticked, recalled, bound_by).await?;
         }
         if people > 0 {
-            tx.emit(Change::Called { sale: self.sale, through: ticked.drip.through, people, at: tx.now() });
+            tx.emit(Change::Called { sale: self.sale, through: ticked.drip.through, people, at: ticked.drip.last_tick_at });
         }
         Ok(TickDone::Called { through: ticked.drip.through, called: ticked.called, recalled, bound_by })
     }
@@ -141,7 +144,7 @@ impl Tick {
              select ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7 from admission_log where sale = ?1",
             &[
                 self.sale.into(),
-                tx.now().into(),
+                ticked.drip.last_tick_at.into(),
                 ticked.drip.through.into(),
                 ticked.called.into(),
                 recalled.into(),
@@ -152,6 +155,12 @@ impl Tick {
         .await?;
         Ok(())
     }
+}
+
+/// Two workers hear the time of one clock a little late each: a new leader's may lie just before the old one's last tick,
+/// and nothing may be credited twice. A clock that was set back for good is believed.
+fn not_before(last: Timestamp, now: Timestamp) -> Timestamp {
+    if (0..HEARD_LATE_MS).contains(&last.since_ms(now)) { last } else { now }
 }
 
 /// A poll of a called entry: goes inside in time, asks to be called again when late. Idempotent.

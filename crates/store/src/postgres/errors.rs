@@ -1,5 +1,8 @@
 //! What PostgreSQL's errors mean for whoever asked.
 
+use std::error::Error as _;
+use std::io;
+
 use tokio_postgres::error::SqlState;
 
 use crate::error::DbError;
@@ -39,4 +42,19 @@ pub(super) fn is_definite(error: &tokio_postgres::Error) -> bool {
     error
         .code()
         .is_some_and(|state| *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED)
+}
+
+/// Whether a server that cannot be reached now may only be starting. A wrong password stays wrong.
+pub(super) fn may_come(error: &DbError) -> bool {
+    let DbError::Unreachable(source) = error else { return false };
+    let Some(error) = source.downcast_ref::<tokio_postgres::Error>() else { return true };
+    match error.code() {
+        Some(state) => *state == SqlState::CANNOT_CONNECT_NOW || *state == SqlState::TOO_MANY_CONNECTIONS,
+        None => error.source().is_some_and(|source| source.downcast_ref::<io::Error>().is_some_and(is_passing)),
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, NotFound, TimedOut, UnexpectedEof};
+    matches!(error.kind(), ConnectionRefused | ConnectionReset | HostUnreachable | NotFound | TimedOut | UnexpectedEof)
 }

@@ -24,7 +24,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use self::errors::{db_error, is_definite};
+use self::errors::{db_error, is_definite, may_come};
 use self::feed::Feed;
 use self::gates::Gates;
 use self::pool::{Lease, STATEMENT_MAX, in_time};
@@ -245,10 +245,9 @@ async fn reach(pool: &Pool) -> Result<Lease, DbError> {
     loop {
         match Lease::take(pool).await {
             Ok(lease) => return Ok(lease),
-            Err(error) if tries == START_MAX => return Err(error),
+            Err(error) if tries == START_MAX || !may_come(&error) => return Err(error),
             Err(error) => {
-                let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                tracing::warn!(why, "the database cannot be reached yet");
+                tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot be reached yet");
                 sleep(START_PAUSE).await;
                 tries += 1;
             }

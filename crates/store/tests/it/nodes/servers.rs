@@ -78,3 +78,85 @@ async fn what_is_wrong_with_a_url_is_told_without_its_password() {
         assert!(!refused.contains("secret"), "{refused}");
     }
 }
+
+/// A server with a certificate for `localhost` alone, signed by an authority that nobody else knows.
+struct Encrypted {
+    server: Postgres,
+    folder: tempfile::TempDir,
+}
+
+impl Encrypted {
+    fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("traffic-tls-").tempdir_in("/tmp").expect("a folder");
+        let script = "
+            umask 022
+            openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority
+            openssl req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost
+            printf 'subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n' >extensions
+            openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out server.pem
+            chmod 755 . && chmod 600 server.key
+            [ \"$(id -u)\" != 0 ] || chown postgres server.key";
+        let run = std::process::Command::new("bash").args(["-ec", script]).current_dir(folder.path()).output();
+        let run = run.expect("bash runs");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        let settings = [
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", file("server.pem")),
+            format!("ssl_key_file={}", file("server.key")),
+        ];
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        Self { server: Postgres::start_with(&settings), folder }
+    }
+
+    async fn open(&self, host: &str, query: &str) -> Result<Store, OpenError> {
+        let query = query.replace("CA", &self.folder.path().join("ca.pem").display().to_string());
+        let url = format!("postgres://traffic@{host}:{}/postgres?{query}", self.server.port());
+        open(url, &Hands::new(), Arc::new(NoObserver)).await
+    }
+
+    fn encrypted(&self) -> bool {
+        let sql = "select bool_and(s.ssl) from pg_stat_ssl s join pg_stat_activity a using (pid) where application_name = 'traffic'";
+        self.server.psql("postgres").run(sql).expect("an answer") == "t"
+    }
+}
+
+#[tokio::test]
+async fn sslmode_means_what_it_means_everywhere() {
+    let server = Encrypted::start();
+    for (host, query, encrypted) in [
+        ("127.0.0.1", "sslmode=disable", false),
+        ("127.0.0.1", "sslmode=prefer", true),
+        ("127.0.0.1", "sslmode=require", true),
+        ("127.0.0.1", "sslmode=verify-ca&sslrootcert=CA", true),
+        ("localhost", "sslmode=verify-full&sslrootcert=CA", true),
+    ] {
+        let store = server.open(host, query).await.unwrap_or_else(|error| panic!("{query}: {error:?}"));
+        assert_eq!(server.encrypted(), encrypted, "{query}");
+        drop(store);
+        until_nobody_is_connected(&server.server).await;
+    }
+    for (host, query) in [
+        ("127.0.0.1", "sslmode=verify-full&sslrootcert=CA"),
+        ("localhost", "sslmode=verify-full"),
+        ("localhost", "sslmode=verify-ca"),
+    ] {
+        assert!(server.open(host, query).await.is_err(), "{query}");
+    }
+}
+
+async fn until_nobody_is_connected(server: &Postgres) {
+    let sql = "select count(*) from pg_stat_activity where application_name = 'traffic'";
+    while server.psql("postgres").run(sql).expect("a count") != "0" {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_told_at_once() {
+    let database = testbed::database();
+    let (url, hands) = (format!("{}_gone", database.url()), Hands::new());
+    let opened = open(url, &hands, Arc::new(NoObserver));
+    let opened = tokio::time::timeout(std::time::Duration::from_secs(10), opened).await;
+    assert!(opened.expect("at once").is_err());
+}
