@@ -53,6 +53,11 @@ const RUNS_FOR: Duration = Duration::from_secs(3);
 const START_MAX: u32 = 60;
 const START_PAUSE: Duration = Duration::from_millis(500);
 
+/// A report of a large sale takes longer than a purchase; and whoever reads an export may be slow, and keeps no lock.
+const READ_STATEMENT_MAX: Duration = Duration::from_secs(30);
+const BEGIN_READING: &str = "begin isolation level repeatable read read only; set local statement_timeout = '30s'; \
+    set local idle_in_transaction_session_timeout = '60s'";
+
 const NOW: &str = "select (extract(epoch from clock_timestamp()) * 1000)::bigint";
 
 #[derive(Clone)]
@@ -120,7 +125,7 @@ impl Postgres {
         let mut lease = Lease::take(&inner.pool).await.map_err(Ended::Again)?;
         let body = async {
             let heard = inner.begin(&lease, "begin").await?;
-            let mut tx = PgTx::new(&lease, heard);
+            let mut tx = PgTx::new(&lease, heard, STATEMENT_MAX);
             let done = verb.run(&mut tx).await?;
             let changes = tx.end().ok_or_else(|| DbError::Bug("a verb went on after an error".to_owned()))?;
             Ok::<_, Stop>((done, changes))
@@ -156,8 +161,8 @@ impl Postgres {
                 Err(error) => return Err(Failure::from(Stop::Db(error))),
             };
             let reading = async {
-                let heard = inner.begin(&lease, "begin isolation level repeatable read read only").await?;
-                query.run(&mut PgTx::new(&lease, heard)).await
+                let heard = inner.begin(&lease, BEGIN_READING).await?;
+                query.run(&mut PgTx::new(&lease, heard, READ_STATEMENT_MAX)).await
             };
             let late = || Err(DbError::Unreachable("the database has not answered in time".into()).into());
             let out = tokio::time::timeout(READ_MAX, reading).await.unwrap_or_else(|_| late());

@@ -1,12 +1,14 @@
 //! The database surface on one transaction of one connection.
 
+use std::time::Duration;
+
 use deadpool_postgres::ClientWrapper;
 use domain::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Statement};
 
 use super::errors::db_error;
-use super::pool::{STATEMENT_MAX, in_time};
+use super::pool::in_time;
 use super::statement;
 use super::time::Heard;
 use super::values::parameter_type;
@@ -15,12 +17,11 @@ use crate::error::DbError;
 use crate::tx::{Read, Tx};
 use crate::value::{Row, Value};
 
-/// The server cancels a statement before this; what takes longer is the network.
-const CALL_MAX: std::time::Duration = STATEMENT_MAX.saturating_add(std::time::Duration::from_secs(1));
-
 pub(super) struct PgTx<'a> {
     client: &'a ClientWrapper,
     heard: Heard,
+    /// The server cancels a statement before this; what takes longer is the network.
+    call_max: Duration,
     changes: Vec<Change>,
     /// A statement has failed: the transaction can only be rolled back.
     failed: bool,
@@ -29,8 +30,9 @@ pub(super) struct PgTx<'a> {
 }
 
 impl<'a> PgTx<'a> {
-    pub(super) fn new(client: &'a ClientWrapper, heard: Heard) -> Self {
-        Self { client, heard, changes: Vec::new(), failed: false, statements: 0 }
+    pub(super) fn new(client: &'a ClientWrapper, heard: Heard, statement_max: Duration) -> Self {
+        let call_max = statement_max + Duration::from_secs(1);
+        Self { client, heard, call_max, changes: Vec::new(), failed: false, statements: 0 }
     }
 
     /// What the observers are told if this commits; `None` where it must not.
@@ -45,7 +47,7 @@ impl<'a> PgTx<'a> {
     }
 
     async fn select(&mut self, sql: &'static str, locks: bool, args: &[Value]) -> Result<Vec<Row>, DbError> {
-        let answer = in_time(CALL_MAX, select(self.client, sql, locks, args)).await;
+        let answer = in_time(self.call_max, select(self.client, sql, locks, args)).await;
         self.note(answer)?.iter().map(row).collect()
     }
 }
@@ -104,7 +106,7 @@ impl Tx for PgTx<'_> {
             let statement = prepared(client, sql, false, args).await?;
             Client::execute(client, &statement, &borrowed(args)).await
         };
-        let answer = in_time(CALL_MAX, run).await;
+        let answer = in_time(self.call_max, run).await;
         self.note(answer)
     }
 
@@ -124,7 +126,7 @@ impl Tx for PgTx<'_> {
             locked?;
             read
         };
-        let answer = in_time(CALL_MAX, both).await;
+        let answer = in_time(self.call_max, both).await;
         self.note(answer)?.iter().map(row).collect()
     }
 
