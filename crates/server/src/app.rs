@@ -19,6 +19,7 @@ use crate::listener::ConnectionCounts;
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
+use crate::redis::Redis;
 use crate::router;
 use crate::session::SessionCookie;
 use crate::streams::Streams;
@@ -57,6 +58,7 @@ pub struct App {
     pub tickets: TicketSigner,
     pub cookie: SessionCookie,
     pub limits: Limits,
+    pub redis: Redis,
     pub passwords: Passwords,
     pub payments: Arc<dyn Provider>,
     pub metrics: Metrics,
@@ -109,6 +111,8 @@ impl App {
         let Outside { clock, ids, cores, connections, streams_max, patience, hand_driven_from } = outside;
         // Before the data is touched.
         let ticket_key = config.ticket_key_file.as_deref().map(TicketSigner::read).transpose()?;
+        let instance = ids.next();
+        let redis = Redis::new(config.redis_url.clone(), instance);
         let rooms = Arc::new(Rooms::default());
         let store = Store::open(store::Options {
             url: config.database_url.to_string(),
@@ -120,7 +124,6 @@ impl App {
         })
         .await?;
         fill(&store, &rooms, clock.wall()).await?;
-        let instance = ids.next();
         let epoch = store.run(Lead { holder: instance, alone: true }).await?.unwrap_or_default();
         let secret = match &config.jwt_secret {
             Some(secret) => secret.clone(),
@@ -135,7 +138,8 @@ impl App {
             admissions: Admissions::new(Arc::clone(&keys)),
             tickets,
             cookie: SessionCookie { secure: !config.is_development() },
-            limits: Limits::default(),
+            limits: Limits::new(redis.is_on()),
+            redis,
             passwords: Passwords::start(cores)?,
             payments: Arc::new(Simulated { latency: Duration::ZERO }),
             metrics: Metrics::new(router::templates()),

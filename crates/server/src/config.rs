@@ -19,6 +19,8 @@ pub use secret::Secret;
 use settings::Merged;
 pub use settings::{Origin, Settings, Text};
 
+use crate::redis::RedisUrl;
+
 /// The key that every reader of the documentation knows; allowed only where nobody else can connect.
 pub const DEV_ADMIN_KEY: &str = "dev-admin-key";
 /// The output of the hash that keys are derived with; shorter would be the weakest link.
@@ -55,6 +57,7 @@ pub struct Config {
     pub env: Env,
     pub http_addrs: Vec<SocketAddr>,
     pub database_url: DatabaseUrl,
+    pub redis_url: Option<RedisUrl>,
     /// Always there outside development; inside, the store makes one once and keeps it.
     pub jwt_secret: Option<Secret>,
     pub jwt_secret_previous: Option<Secret>,
@@ -136,6 +139,7 @@ impl Reader {
             database_url: self
                 .parsed("database_url", parse_database_url)
                 .unwrap_or_else(|| DatabaseUrl::Sqlite(PathBuf::new())),
+            redis_url: self.parsed("redis_url", RedisUrl::parse),
             jwt_secret: self.secret("jwt_secret"),
             jwt_secret_previous: self.secret("jwt_secret_previous"),
             ticket_key_file: self.text("ticket_key_file").map(PathBuf::from),
@@ -149,7 +153,6 @@ impl Reader {
             lab,
             loadtest: self.loadtest(),
         };
-        self.refuse_redis();
         match env {
             Env::Production => self.refuse_weak_secrets(&config),
             Env::Development => self.refuse_known_key_in_the_open(&config),
@@ -190,12 +193,6 @@ impl Reader {
                 self.refuse("admin_api_key", &format!("is missing: {HOW_TO_MAKE_ONE}"));
                 Secret::new("")
             }
-        }
-    }
-
-    fn refuse_redis(&mut self) {
-        if self.merged.get("redis_url").is_some() {
-            self.refuse("redis_url", "is set, but Redis is not in this version: leave it out");
         }
     }
 

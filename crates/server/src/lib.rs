@@ -12,6 +12,7 @@ pub mod listener;
 pub mod metrics;
 pub mod passwords;
 pub mod problem;
+pub mod redis;
 pub mod router;
 pub mod routes;
 pub mod session;

@@ -1,24 +1,30 @@
 //! How often one account may ask for what, by GCRA. Memory is bounded, and a full table lets people in, never out.
 //!
 //! GCRA, the generic cell rate algorithm (ITU-T I.371): a key's whole state is its theoretical arrival time.
+//!
+//! A node decides alone and at once. Where nodes share their counts, each tells now and then what it let through
+//! ([`Limits::used`]) and learns what all have ([`Limits::learn`]): an account that spreads its requests over the nodes
+//! has one allowance, but for what the nodes have not told each other yet.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod table;
+
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use domain::AccountId;
+use table::{Key, Table};
 
-/// Accounts remembered for each class: a large sale's active people. At 24 bytes each, 5 MB a class when full.
+/// Accounts remembered for each class: a large sale's active people. At 32 bytes each, 6 MB a class when full.
 const ENTRIES_MAX: usize = 200_000;
-/// Keys that share a lock and may push each other out: short enough to search on every request.
-const ENTRIES_PER_SET: usize = 8;
+/// A node keeps to itself up to so many parts of a burst. Who joins once, or polls as told, is then hardly ever spoken
+/// of, and four nodes know all but half a burst of each other.
+const UNTOLD_PARTS: u32 = 8;
 
 /// What is limited separately. Who comes by another route has another allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteClass {
-    /// Counts wrong passwords only: [`Limits::check`] before, so that many at once do not slip through, and
-    /// [`Limits::give_back`] after a right one.
+    /// Counts wrong passwords only: [`Limits::take`] before, so that many at once do not slip through, and
+    /// [`Taken::give_back`] after a right one.
     Login,
     /// A first join, which writes.
     Join,
@@ -31,6 +37,17 @@ pub enum RouteClass {
 
 impl RouteClass {
     const ALL: [Self; 6] = [Self::Login, Self::Join, Self::Poll, Self::Seats, Self::Hold, Self::Checkout];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Join => "join",
+            Self::Poll => "poll",
+            Self::Seats => "seats",
+            Self::Hold => "hold",
+            Self::Checkout => "checkout",
+        }
+    }
 
     /// Generous where an answer costs nothing, strict where it costs a write or a payment.
     const fn rate(self) -> Rate {
@@ -60,6 +77,11 @@ impl Rate {
     const fn per_min(count: u32, burst: u32) -> Self {
         Self { emission_interval: Duration::from_nanos(60_000_000_000 / count as u64), burst }
     }
+
+    /// A node tells the others of a key that has used so many since it told them last.
+    fn tell_at(self) -> u32 {
+        (self.burst / UNTOLD_PARTS).max(1)
+    }
 }
 
 /// When to come back; at least 1.
@@ -84,100 +106,116 @@ pub struct Limits {
     by_account: [Table; RouteClass::ALL.len()],
 }
 
+/// What a node tells the others about one key.
+#[derive(Clone, Copy, Debug)]
+pub struct Used {
+    table: usize,
+    pub key: u128,
+    /// Let through by this node since it told last; at least 1.
+    pub count: u32,
+    /// As far as this node knows, the key has used up its allowance for so long from now.
+    pub debt: Duration,
+}
+
+/// One taken from an allowance, until it is known whether it counts. It does unless given back, so that who hangs up
+/// early gains nothing.
+#[must_use = "counts as soon as it is dropped"]
+pub struct Taken<'a> {
+    table: &'a Table,
+    key: Key,
+    counts: bool,
+}
+
+impl Taken<'_> {
+    pub fn give_back(mut self) {
+        self.counts = false;
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.table.settle(self.key, self.counts);
+    }
+}
+
 impl Default for Limits {
+    /// Those of a node that shares nothing.
     fn default() -> Self {
-        Self { by_account: RouteClass::ALL.map(|class| Table::new(class.rate(), ENTRIES_MAX)) }
+        Self::new(false)
     }
 }
 
 impl Limits {
+    /// `shared`: somebody calls [`Limits::used`] all the time.
+    pub fn new(shared: bool) -> Self {
+        let table = |class: RouteClass| {
+            let tell_at = shared.then(|| class.rate().tell_at());
+            Table::new(class.rate(), ENTRIES_MAX, tell_at)
+        };
+        Self { by_account: RouteClass::ALL.map(table) }
+    }
+
     /// Takes one from the account's allowance. `now` is monotonic time.
     pub fn check(&self, class: RouteClass, account: AccountId, now: Duration) -> Result<(), RetryAfterMs> {
         self.by_account[class as usize].check(key(account), now)
     }
 
-    /// Gives back what one `check` took: it turned out not to count.
-    pub fn give_back(&self, class: RouteClass, account: AccountId) {
-        self.by_account[class as usize].give_back(key(account));
+    /// As [`Limits::check`], where it is known only later whether it counts.
+    pub fn take(&self, class: RouteClass, account: AccountId, now: Duration) -> Result<Taken<'_>, RetryAfterMs> {
+        let (table, key) = (&self.by_account[class as usize], key(account));
+        table.take(key, now)?;
+        Ok(Taken { table, key, counts: true })
+    }
+
+    /// What the other nodes should hear, of at most so many keys: the busiest. Each count is told once; one that is
+    /// lost on the way is made good by the debt that is told with the next.
+    pub fn used(&self, now: Duration, at_most: usize) -> Vec<Used> {
+        let mut due: Vec<_> = self.tables().flat_map(|(table, of)| of.due().map(move |key| (table, key))).collect();
+        if due.len() > at_most {
+            due.sort_by_cached_key(|&(table, key)| Reverse(self.by_account[table].untold(key)));
+            for (table, key) in due.drain(at_most..) {
+                self.by_account[table].put_off(key);
+            }
+        }
+        let tell = |(table, key): (usize, Key)| {
+            let (count, debt) = self.by_account[table].tell(key, now)?;
+            Some(Used { table, key, count, debt })
+        };
+        due.into_iter().filter_map(tell).collect()
+    }
+
+    /// When the counts were sent at `sent_at`, the key had used up its allowance for so long, everywhere.
+    pub fn learn(&self, used: &Used, sent_at: Duration, debt: Duration) {
+        self.by_account[used.table].learn(used.key, sent_at + debt);
+    }
+
+    /// What was let through so far is nobody else's business.
+    pub fn forget_untold(&self) {
+        for (_, table) in self.tables() {
+            for key in table.due() {
+                let _ = table.tell(key, Duration::ZERO);
+            }
+        }
+    }
+
+    fn tables(&self) -> impl Iterator<Item = (usize, &Table)> {
+        self.by_account.iter().enumerate()
     }
 }
 
-/// What a table counts by. Addresses, when they come, are folded into the same 128 bits in tables of their own.
-type Key = u128;
+impl Used {
+    /// What the key is counted for.
+    pub fn limit(&self) -> &'static str {
+        RouteClass::ALL[self.table].name()
+    }
+
+    pub fn rate(&self) -> Rate {
+        RouteClass::ALL[self.table].rate()
+    }
+}
 
 fn key(account: AccountId) -> Key {
     account.0.as_u128()
-}
-
-/// Fixed sets of a few keys each, found by hash; a set is searched and changed under its own lock.
-/// Invariant: `limit tables are bounded`: a set never holds more than `ENTRIES_PER_SET`.
-struct Table {
-    rate: Rate,
-    /// Seeded, so that nobody can choose accounts that share a set with a victim or with themselves.
-    hasher: RandomState,
-    sets: Box<[Mutex<Vec<Entry>>]>,
-}
-
-struct Entry {
-    key: [u64; 2],
-    tat_ns: u64,
-}
-
-impl Table {
-    fn new(rate: Rate, entries_max: usize) -> Self {
-        let sets = (0..entries_max.div_ceil(ENTRIES_PER_SET)).map(|_| Mutex::default()).collect();
-        Self { rate, hasher: RandomState::new(), sets }
-    }
-
-    fn check(&self, key: Key, now: Duration) -> Result<(), RetryAfterMs> {
-        let mut set = self.set(key);
-        let known = find(&set, key);
-        let tat = known.map_or(Duration::ZERO, |at| Duration::from_nanos(set[at].tat_ns));
-        let tat_ns = nanos(gcra(tat, now, self.rate.emission_interval, self.rate.burst)?);
-        match known {
-            Some(at) => set[at].tat_ns = tat_ns,
-            None => insert(&mut set, Entry { key: halves(key), tat_ns }),
-        }
-        Ok(())
-    }
-
-    fn give_back(&self, key: Key) {
-        let mut set = self.set(key);
-        if let Some(at) = find(&set, key) {
-            set[at].tat_ns = set[at].tat_ns.saturating_sub(nanos(self.rate.emission_interval));
-        }
-    }
-
-    fn set(&self, key: Key) -> MutexGuard<'_, Vec<Entry>> {
-        let at = self.hasher.hash_one(key) % self.sets.len() as u64;
-        let at = usize::try_from(at).expect("an index below the number of sets");
-        // A panic cannot leave a set half changed: each change is one assignment or one push.
-        self.sets[at].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn find(set: &[Entry], key: Key) -> Option<usize> {
-    set.iter().position(|entry| entry.key == halves(key))
-}
-
-/// A full set gives up the entry whose arrival time is the oldest: a stale one where there is any,
-/// else the account that is nearest to having its whole burst back.
-fn insert(set: &mut Vec<Entry>, entry: Entry) {
-    if set.len() < ENTRIES_PER_SET {
-        return set.push(entry);
-    }
-    if let Some(oldest) = set.iter_mut().min_by_key(|entry| entry.tat_ns) {
-        *oldest = entry;
-    }
-}
-
-/// Two words need no 16-byte alignment, which would make an entry a third larger.
-const fn halves(key: Key) -> [u64; 2] {
-    [(key >> 64) as u64, key as u64]
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -211,6 +249,22 @@ mod tests {
                 }
                 let earned = (now - start).as_nanos() / interval.as_nanos();
                 prop_assert!(let_through <= u128::from(burst) + earned);
+            }
+        }
+
+        /// Without an answer from others a node decides as one that has none, whether it tells them or not.
+        #[test]
+        fn a_node_that_hears_nothing_decides_as_if_alone(
+            steps in prop::collection::vec((0u128..3, 0u64..1_000, prop::bool::ANY), 1..300),
+        ) {
+            let (alone, shared, mut now) = (Limits::default(), Limits::new(true), SECOND);
+            for (number, step_ms, tells) in steps {
+                now += Duration::from_millis(step_ms);
+                let decide = |limits: &Limits| limits.check(RouteClass::Hold, account(number), now);
+                prop_assert_eq!(decide(&alone), decide(&shared));
+                if tells {
+                    drop(shared.used(now, 10));
+                }
             }
         }
 
@@ -260,34 +314,77 @@ mod tests {
     fn what_is_given_back_was_not_taken() {
         let limits = Limits::default();
         for _ in 0..100 {
-            assert_eq!(limits.check(RouteClass::Login, account(1), SECOND), Ok(()));
-            limits.give_back(RouteClass::Login, account(1));
+            limits.take(RouteClass::Login, account(1), SECOND).unwrap().give_back();
         }
         for _ in 0..10 {
-            assert_eq!(limits.check(RouteClass::Login, account(1), SECOND), Ok(()));
+            drop(limits.take(RouteClass::Login, account(1), SECOND).unwrap());
         }
-        assert_eq!(limits.check(RouteClass::Login, account(1), SECOND), Err(RetryAfterMs(6_000)));
+        assert_eq!(limits.take(RouteClass::Login, account(1), SECOND).err(), Some(RetryAfterMs(6_000)));
     }
 
     #[test]
-    fn limit_tables_are_bounded() {
-        let table = Table::new(Rate::per_sec(1, 1), 64);
-        for number in 0..10_000 {
-            assert_eq!(table.check(number, SECOND), Ok(()), "a full table must not refuse a newcomer");
-        }
-        let kept: usize = table.sets.iter().map(|set| set.lock().unwrap().len()).sum();
-        assert_eq!(kept, 64);
+    fn others_hear_only_of_what_counts() {
+        let limits = Limits::new(true);
+        let under_way = limits.take(RouteClass::Login, account(1), SECOND).unwrap();
+        limits.take(RouteClass::Login, account(1), SECOND).unwrap().give_back();
+        assert!(limits.used(SECOND, 10).is_empty(), "neither what is under way nor what was given back");
+        drop(limits.take(RouteClass::Login, account(1), SECOND).unwrap());
+        let [wrong] = limits.used(SECOND, 10)[..] else { panic!("one key") };
+        assert_eq!((wrong.count, wrong.debt), (1, SECOND * 6), "the one under way is in neither");
+        drop(under_way);
+        assert_eq!(limits.used(SECOND, 10)[0].debt, SECOND * 12);
     }
 
     #[test]
-    fn a_full_set_gives_up_the_stale_and_keeps_the_busy() {
-        let table = Table::new(Rate::per_min(1, 1), ENTRIES_PER_SET);
-        for number in 0..ENTRIES_PER_SET as u128 - 1 {
-            assert_eq!(table.check(number, Duration::ZERO), Ok(()));
+    fn a_key_is_told_of_after_an_eighth_of_its_burst_and_each_count_once() {
+        let limits = Limits::new(true);
+        for _ in 0..24 {
+            limits.check(RouteClass::Poll, account(1), SECOND).unwrap();
+            assert!(limits.used(SECOND, 10).is_empty());
         }
-        let later = Duration::from_secs(300);
-        assert_eq!(table.check(100, later), Ok(()));
-        assert_eq!(table.check(101, later), Ok(()), "takes the place of a stale one");
-        assert!(table.check(100, later).is_err() && table.check(101, later).is_err(), "both are still counted");
+        for _ in 0..2 {
+            limits.check(RouteClass::Poll, account(1), SECOND).unwrap();
+        }
+        let [polls] = limits.used(SECOND, 10)[..] else { panic!("one key") };
+        assert_eq!((polls.limit(), polls.key, polls.count), ("poll", 1, 26));
+        assert_eq!(polls.debt, Duration::from_millis(26 * 50));
+        assert!(limits.used(SECOND, 10).is_empty());
+    }
+
+    #[test]
+    fn the_busiest_are_told_of_first_and_nobody_is_forgotten() {
+        let limits = Limits::new(true);
+        for (number, count) in [(1, 3), (2, 20), (3, 5), (4, 2)] {
+            for _ in 0..count {
+                limits.check(RouteClass::Join, account(number), SECOND).unwrap();
+            }
+        }
+        let keys = |used: &[Used]| used.iter().map(|used| used.key).collect::<Vec<_>>();
+        assert_eq!(keys(&limits.used(SECOND, 2)), [2, 3]);
+        assert_eq!(keys(&limits.used(SECOND, 2)), [1, 4]);
+        assert!(limits.used(SECOND, 2).is_empty());
+    }
+
+    #[test]
+    fn what_is_learned_adds_to_what_was_let_through_since_and_forgives_nothing() {
+        let limits = Limits::new(true);
+        let checkout = |now| limits.check(RouteClass::Checkout, account(1), now);
+        (0..2).for_each(|_| checkout(SECOND).unwrap());
+        let [used] = limits.used(SECOND, 10)[..] else { panic!("one key") };
+        checkout(SECOND).unwrap();
+        // 17 and the one since are 18: the 19th and 20th pass.
+        limits.learn(&used, SECOND, SECOND * 12 * 17);
+        limits.learn(&used, SECOND, Duration::ZERO);
+        (0..2).for_each(|_| checkout(SECOND).unwrap());
+        assert_eq!(checkout(SECOND), Err(RetryAfterMs(12_000)));
+    }
+
+    #[test]
+    fn who_shares_with_nobody_keeps_no_list() {
+        let limits = Limits::default();
+        for number in 0..1_000 {
+            (0..20).for_each(|_| limits.check(RouteClass::Join, account(number), SECOND).unwrap());
+        }
+        assert!(limits.used(SECOND, usize::MAX).is_empty());
     }
 }

@@ -166,6 +166,9 @@ impl Metrics {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
             registry.register(name, help, gauge);
         }
+        if app.redis.is_on() {
+            app.redis.figures.register(&mut registry);
+        }
         register_rooms(&mut registry, app);
         let mut text = String::new();
         encode(&mut text, &registry).expect("writing to a string does not fail");

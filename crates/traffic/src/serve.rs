@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use server::app::{App, Outside, Shared, StartError};
 use server::config::{Config, ConfigError};
 use server::listener::{ConnectionCounts, ConnectionLimits, Listener};
-use server::{router, routes, worker};
+use server::{redis, router, routes, worker};
 use tokio::sync::watch;
 
 use crate::cli::ServeArgs;
@@ -80,6 +80,8 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
     tracing::info!(?addrs, connections_max = limits.connections_max, "listening");
     let shutdown = any(asked, app.store.broken());
     let mut ticking = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone()));
+    // Nothing depends on it: it ends by itself, and its end is nobody's.
+    tokio::spawn(redis::run(Arc::clone(&app), shutdown.clone()));
     // A server that accepts nobody, or calls nobody, must not go on looking alive: both end only when they are told to.
     let asked = drain(&app, shutdown);
     tokio::select! {

@@ -29,7 +29,7 @@ pub struct Settings {
     /// sqlite://PATH [env: DATABASE_URL]
     #[arg(long, value_name = "URL")]
     pub database_url: Option<Text>,
-    /// Not in this version [env: REDIS_URL]
+    /// redis://HOST, rediss://.., unix:///PATH, redis-sentinel://.. or redis-cluster://.. [env: REDIS_URL]
     #[arg(long, value_name = "URL")]
     pub redis_url: Option<Text>,
     /// Root of the session and admission keys, 32 bytes or more [env: JWT_SECRET]

@@ -110,7 +110,7 @@ fn wrong_values_name_the_setting_and_where_it_was_written() {
         ("http_addr = \"8080\"", "http_addr is wrong: `8080` is not an address like"),
         ("database_url = \"postgres://db/x\"", "database_url names PostgreSQL, which is not in this version"),
         ("database_url = \"traffic.db\"", "database_url is not of the form sqlite://PATH"),
-        ("redis_url = \"redis://r\"", "redis_url is set, but Redis is not in this version"),
+        ("redis_url = \"cache:6379\"", "redis_url is not of the form redis://HOST"),
         ("session_ttl_days = 0", "session_ttl_days is `0`, not a whole number from 1 to 365"),
         ("hold_ttl_minutes = 61", "hold_ttl_minutes is `61`, not a whole number from 1 to 60"),
         ("db_max_conns = \"many\"", "db_max_conns is `many`, not a whole number"),
@@ -145,6 +145,9 @@ fn neither_errors_nor_debug_show_a_secret() {
     assert!(!format!("{flags:?}").contains("s3cret"));
     assert!(!load(&flags, &[], "").unwrap_err().contains("s3cret"));
     assert!(!development(&[], "jwt_secret = [\"s3cret-value\"]").unwrap_err().contains("s3cret"));
+    let config = development(&[("REDIS_URL", "redis://:s3cret-value@cache")], "").unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+    assert!(!development(&[("REDIS_URL", "redis://:s3cret-value@cache:x")], "").unwrap_err().contains("s3cret"));
 }
 
 #[test]

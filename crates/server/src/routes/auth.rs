@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use domain::{AccountId, Refusal};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use store::accounts::{ByEmail, ById, Register};
+use store::accounts::{Account, ByEmail, ById, Register};
 use utoipa::ToSchema;
 
 use crate::app::{App, Shared};
@@ -79,15 +79,14 @@ pub async fn login(State(app): State<Shared>, request: Request) -> Result<Respon
     let Ok(email) = email(&asked.email) else { return Err(Refusal::LoginFailed.into()) };
     let Ok(password) = Password::parse(&asked.password) else { return Err(Refusal::LoginFailed.into()) };
     let account = app.store.read(ByEmail(email)).await?;
-    if let Some(account) = &account {
-        app.limits.check(RouteClass::Login, account.id, app.clock.monotonic())?;
-    }
+    let take = |account: &Account| app.limits.take(RouteClass::Login, account.id, app.clock.monotonic());
+    let taken = account.as_ref().map(take).transpose()?;
     // Without an account the time of a hash passes all the same: time does not tell who is registered.
     let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
     let right = app.passwords.verify(password, stored).await?;
-    match account {
-        Some(account) if right => {
-            app.limits.give_back(RouteClass::Login, account.id);
+    match account.zip(taken) {
+        Some((account, taken)) if right => {
+            taken.give_back();
             Ok(signed_in(&app, account.id, StatusCode::OK))
         }
         _ => Err(Refusal::LoginFailed.into()),

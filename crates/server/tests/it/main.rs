@@ -12,6 +12,7 @@ mod journey;
 mod limits;
 mod operations;
 mod races;
+mod redis;
 mod report;
 mod sale_changes;
 mod seats_holds;

@@ -6,6 +6,7 @@ mod crash;
 mod doctor;
 mod judged;
 mod process;
+mod redis;
 mod settings;
 mod storage_errors;
 mod tidy;
