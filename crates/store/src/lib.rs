@@ -33,6 +33,7 @@ pub mod settlement;
 mod sqlite;
 pub mod stats;
 pub mod tickets;
+pub mod transfer;
 mod tx;
 mod value;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use server::config::{DEV_ADMIN_KEY, Settings};
+use server::config::{DEV_ADMIN_KEY, Secret, Settings};
 
 use crate::telemetry;
 
@@ -51,8 +51,9 @@ pub(crate) enum Command {
     /// Look at the machine before a sale and say what to do; exit 1 when something would stop it
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Box<DoctorArgs>),
-    /// Bring the database to this version's schema and stop
-    Migrate(Box<ServeArgs>),
+    /// Bring the database to this version's schema and stop; or copy an installation from SQLite to PostgreSQL
+    #[command(after_help = MIGRATE_EXAMPLES)]
+    Migrate(Box<MigrateArgs>),
     /// Print the description of the HTTP interface (OpenAPI, JSON)
     Openapi,
     /// Measure the server beside a bare handler, and judge what a request costs; exit 1 on any missed goal
@@ -105,6 +106,33 @@ pub(crate) struct DoctorArgs {
     /// Print one JSON object instead of lines
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+const MIGRATE_EXAMPLES: &str = "\
+With --from everything is copied: accounts, sales, places in line, holds, orders, tickets, keys, the audit log. The server
+of the source must be stopped, the target empty. It is one transaction: a copy that is broken off leaves nothing. Every
+count is checked; the source stays as it is. More: docs/moving.md
+
+Examples:
+  traffic migrate --database-url sqlite://data/traffic.db
+  traffic migrate --from sqlite://data/traffic.db --to postgres://traffic@db.example/traffic?sslmode=verify-full
+  DATABASE_URL=postgres://traffic:...@db.example/traffic traffic migrate --from sqlite://data/traffic.db";
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+    /// Copy this installation: sqlite://PATH
+    #[arg(long, value_name = "URL", conflicts_with = "database_url")]
+    pub(crate) from: Option<String>,
+    /// .. into this empty database: postgres://USER@HOST/DATABASE [env: DATABASE_URL]
+    #[arg(long, value_name = "URL", requires = "from", value_parser = secret)]
+    pub(crate) to: Option<Secret>,
+}
+
+/// A URL may hold a password: it is never printed.
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
 }
 
 /// A running server, and the right to administer it.

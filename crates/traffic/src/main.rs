@@ -7,6 +7,7 @@ mod cli;
 mod doctor;
 mod http;
 mod migrate;
+mod moving;
 mod openapi;
 mod private_server;
 mod real;

@@ -21,7 +21,7 @@ pub(super) async fn migrate(client: &ClientWrapper) -> Result<(), OpenError> {
     let database = |error| OpenError::Database(db_error(error));
     let lock = format!("set statement_timeout = 0; set lock_timeout = 0; select pg_advisory_lock({LOCK})");
     client.batch_execute(&lock).await.map_err(database)?;
-    // The connection is closed after this, and the lock with it.
+    // When the connection is closed, the lock goes with it.
     client
         .batch_execute("create table if not exists schema_version (version bigint not null)")
         .await

@@ -1,5 +1,6 @@
 //! The engine for many nodes: PostgreSQL, which is the only truth. Any number of processes may use one database.
 
+mod destination;
 mod errors;
 mod feed;
 mod gates;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use self::errors::{db_error, is_definite, may_come};
+pub(crate) use self::destination::Destination;
 use self::feed::Feed;
 use self::gates::Gates;
 use self::pool::{Lease, STATEMENT_MAX, in_time};

@@ -45,7 +45,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, DbError> {
 
 /// With a log there may be a server, and its index of the log is shared. Without one nobody writes, and a plain look
 /// would leave such an index behind.
-fn open(path: &Path, has_log: bool) -> Result<Connection, DbError> {
+pub(super) fn open(path: &Path, has_log: bool) -> Result<Connection, DbError> {
     if has_log {
         return pragmas::open_reader(path);
     }

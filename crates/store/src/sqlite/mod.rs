@@ -7,6 +7,7 @@ mod migrate;
 mod plans;
 mod pragmas;
 mod readers;
+mod source;
 mod time;
 mod transaction;
 mod writer;
@@ -22,6 +23,9 @@ use tokio::sync::{oneshot, watch};
 
 use self::lanes::Lanes;
 use self::readers::Readers;
+pub(crate) use self::source::Source;
+#[cfg(test)]
+pub(crate) use self::source::tables_of_the_newest_schema;
 use self::time::DecidingClock;
 use self::writer::{Pending, Writer};
 use crate::change::Observer;

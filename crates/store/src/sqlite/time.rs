@@ -31,10 +31,20 @@ struct State {
 
 /// One reading of all clocks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
+pub(crate) struct Reading {
     pub(super) now: Timestamp,
     pub(super) wall: Timestamp,
     pub(super) skipped_ms: i64,
+}
+
+impl Reading {
+    /// What must be added to a time of this clock for one that shows `elsewhere` now: by so much the time that is shown
+    /// to people differs from the one that is kept. As after a restart here, what jumps between the two clocks is skipped,
+    /// and what slews is followed.
+    pub(crate) fn moved_to(self, elsewhere: Timestamp) -> i64 {
+        let jump = elsewhere.since_ms(self.wall);
+        self.skipped_ms + if jump.abs() > JUMP_MS { jump } else { 0 }
+    }
 }
 
 impl DecidingClock {
@@ -160,6 +170,15 @@ mod tests {
         hands.pass(-3_600_000, 0);
         hands.pass(700, 700);
         assert_eq!(clock.read().now, Timestamp(10_000_700));
+    }
+
+    #[test]
+    fn times_move_to_another_clock_by_what_was_skipped_and_by_what_jumps() {
+        let reading = Reading { now: Timestamp(10_000), wall: Timestamp(70_000), skipped_ms: 60_000 };
+        assert_eq!(reading.moved_to(Timestamp(70_000)), 60_000);
+        assert_eq!([reading.moved_to(Timestamp(72_000)), reading.moved_to(Timestamp(68_000))], [60_000; 2]);
+        assert_eq!(reading.moved_to(Timestamp(72_001)), 62_001);
+        assert_eq!(reading.moved_to(Timestamp(67_999)), 57_999);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The contract of the store: every promise, and every "no", as plain functions that run on each engine.
 //!
 //! A test knows verbs and a hand-driven clock, never an engine. What only the embedded engine has is in
-//! `engine` and `crash`. That the checks can fail is shown in `planted_bugs`.
+//! `engine` and `crash`, the way from one engine to the other in `transfer`. That the checks can fail is shown in `planted_bugs`.
 
 mod accounts;
 mod audit;
@@ -23,6 +23,7 @@ mod sale_changes;
 mod stats_export;
 mod sweeps;
 mod tickets;
+mod transfer;
 mod world;
 
 /// The contract on one engine.

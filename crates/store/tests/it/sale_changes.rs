@@ -18,7 +18,7 @@ impl World {
         ChangeSale { sale, change, reason: Some("because".to_owned()), act }
     }
 
-    async fn change(&self, sale: SaleId, change: SaleChange) -> Result<Changed, Refusal> {
+    pub(crate) async fn change(&self, sale: SaleId, change: SaleChange) -> Result<Changed, Refusal> {
         self.ask(self.changing(sale, change)).await
     }
 

@@ -15,7 +15,7 @@ use store::{Failure, SeatStatus};
 use crate::world::{SEC, START, World};
 
 /// A sale with somebody in every state; each step's figures add up.
-async fn lively(w: &World) -> domain::SaleId {
+pub(crate) async fn lively(w: &World) -> domain::SaleId {
     let sale = w.sale_with(|t| t.hold_ttl_sec = 300).await;
     w.stats(sale).await;
     let visits = w.visits(sale, 8).await;

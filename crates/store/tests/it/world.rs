@@ -37,7 +37,7 @@ pub(crate) enum Home {
 }
 
 impl Home {
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match self {
             Self::Folder(folder) => sqlite_url(folder),
             Self::Database(database) => database.url().to_owned(),
@@ -145,17 +145,42 @@ impl World {
 
     /// Ends the process and starts it again on the same data; the new one leads.
     pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        self.store = open(self.url.clone(), &self.hands, Arc::new(NoObserver)).await.expect("the store opens again");
+        self.lead().await;
+    }
+
+    /// Ends the process: its data are left alone.
+    pub(crate) async fn stop(&mut self) {
         let elsewhere = tempfile::tempdir().expect("a temporary folder");
         let nothing =
             open(sqlite_url(&elsewhere), &self.hands, Arc::new(NoObserver)).await.expect("a store to put in between");
         let before = std::mem::replace(&mut self.store, nothing);
         before.close().await;
         drop(before);
-        self.store = open(self.url.clone(), &self.hands, Arc::new(NoObserver)).await.expect("the store opens again");
-        self.lead().await;
+    }
+
+    /// After [`World::stop`]: goes on with other data, on a server whose clock is right. Nobody leads yet.
+    pub(crate) async fn go_on_at(&mut self, home: Home) {
+        self.url = home.url();
+        let clock = self.clock();
+        let (url, observer) = (self.url.clone(), Arc::new(NoObserver));
+        let hand_driven_from = Some(self.server_clock_from());
+        let options = Options { url, clock, observer, connections: 2, hand_driven_from, may_lose: true };
+        self.store = Store::open(options).await.expect("the other store opens");
+        self._home = Some(home);
+    }
+
+    /// What a server whose clock is right showed when the monotonic clock here was at zero.
+    pub(crate) fn server_clock_from(&self) -> Timestamp {
+        self.now().plus_ms(-i64::try_from(self.hands.monotonic().as_millis()).expect("a short test"))
     }
 
     // Time.
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.hands) as Arc<dyn Clock>
+    }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.hands.wall()

@@ -5,6 +5,7 @@
 mod crash;
 mod doctor;
 mod judged;
+mod moving;
 mod process;
 mod redis;
 mod settings;
