@@ -109,15 +109,18 @@ fn tables(connection: &Connection) -> Result<Vec<Table>, TransferError> {
         Some(kind) => Ok(Column { name, kind }),
         None => Err(TransferError::Schema(format!("`{table}.{name}` of the source is `{kind}`"))),
     };
-    let table = |(name, columns): (String, Vec<(String, String)>)| {
+    let table = |(name, columns): (String, Described)| {
         let columns = columns.into_iter().map(|one| column(&name, one)).collect::<Result<_, _>>()?;
         Ok(Table { name, columns })
     };
     described.into_iter().filter(|(name, _)| !LEFT_BEHIND.contains(&name.as_str())).map(table).collect()
 }
 
-/// Names of tables, each with the names and types of its columns.
-fn describe(connection: &Connection) -> rusqlite::Result<Vec<(String, Vec<(String, String)>)>> {
+/// Names and types of columns.
+type Described = Vec<(String, String)>;
+
+/// Names of tables, each with its columns.
+fn describe(connection: &Connection) -> rusqlite::Result<Vec<(String, Described)>> {
     let mut names = connection.prepare(
         "select name from sqlite_schema where type = 'table' and name not like 'sqlite~_%' escape '~' order by rowid",
     )?;
