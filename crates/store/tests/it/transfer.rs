@@ -163,8 +163,8 @@ fn rows_of_database(file: &Path, to: &Home, table: &str) -> Vec<String> {
 fn is_empty(to: &Home) -> bool {
     let Home::Database(database) = to else { panic!("a database") };
     let tables = database.psql().run("select tablename from pg_tables where schemaname = 'public'").expect("tables");
-    let counts = tables.lines().filter(|table| *table != "schema_version");
-    counts.map(|table| format!("select count(*) from {table}")).all(|sql| database.psql().run(&sql).unwrap() == "0")
+    let count = |table| database.psql().run(&format!("select count(*) from {table}")).expect("a count");
+    tables.lines().filter(|table| *table != "schema_version").all(|table| count(table) == "0")
 }
 
 #[tokio::test]
