@@ -81,7 +81,12 @@ impl Tick {
             self.log(tx, ticked, recalled, bound_by).await?;
         }
         if people > 0 {
-            tx.emit(Change::Called { sale: self.sale, through: ticked.drip.through, people, at: ticked.drip.last_tick_at });
+            tx.emit(Change::Called {
+                sale: self.sale,
+                through: ticked.drip.through,
+                people,
+                at: ticked.drip.last_tick_at,
+            });
         }
         Ok(TickDone::Called { through: ticked.drip.through, called: ticked.called, recalled, bound_by })
     }

@@ -25,8 +25,8 @@ use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use self::errors::{db_error, is_definite, may_come};
 pub(crate) use self::destination::Destination;
+use self::errors::{db_error, is_definite, may_come};
 use self::feed::Feed;
 use self::gates::Gates;
 use self::pool::{Lease, STATEMENT_MAX, in_time};
