@@ -242,7 +242,7 @@ async fn fill(store: &Store, rooms: &Rooms, wall: Timestamp) -> Result<(), Failu
             places = next?;
         }
         for (account, claim) in shop.claims {
-            room.let_in(account, claim);
+            room.restore_claim(account, claim);
         }
     }
     Ok(())

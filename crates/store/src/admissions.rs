@@ -114,7 +114,7 @@ impl Tick {
             )
             .await?;
         for row in &rows {
-            tx.emit(Change::Recalled { sale: self.sale, account: row.id(1), at: tx.now() });
+            tx.emit(Change::Recalled { sale: self.sale, account: row.id(1), position: row.int(0), at: tx.now() });
         }
         Ok(i64::try_from(recalled).unwrap_or(i64::MAX))
     }
@@ -252,7 +252,7 @@ impl PollCalled {
             &[self.sale.into(), position.into(), tx.now().into()],
         )
         .await?;
-        tx.emit(Change::Returned { sale: self.sale, account: self.account, at: tx.now() });
+        tx.emit(Change::Returned { sale: self.sale, account: self.account, position, at: tx.now() });
         Ok(Polled::Stands { position, state: State::Returning })
     }
 

@@ -52,6 +52,7 @@ pub enum Change {
     Recalled {
         sale: SaleId,
         account: AccountId,
+        position: i64,
         at: Timestamp,
     },
     Claimed {
@@ -62,6 +63,7 @@ pub enum Change {
     Returned {
         sale: SaleId,
         account: AccountId,
+        position: i64,
         at: Timestamp,
     },
     /// An entry is over.

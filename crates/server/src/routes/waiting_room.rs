@@ -21,8 +21,9 @@ use crate::app::{App, Shared};
 use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
+use crate::waiting_room::Room;
 use crate::waiting_room::Visit;
-use crate::waiting_room::room::{Inside, Place, Room};
+use crate::waiting_room::places::{Inside, Place};
 
 #[derive(Serialize, ToSchema)]
 pub struct JoinAnswer {

@@ -1,10 +1,12 @@
 //! The read model of the waiting room: what a poll is answered from, without the store.
 //!
-//! It is fed by the store's committed changes, in commit order, before the callers get their answers. On one node it is
-//! complete: who is not in it is not in line.
+//! It is fed by the store's committed changes: this node's own before the callers get their answers, in commit order; those
+//! of other nodes a moment later. Alone on its store a node is complete: who is not in it is not in line. Where others write
+//! too, a "no" is said only after a look at what they wrote: [`crate::app::App::surely`].
 
 pub mod joins;
 pub mod listeners;
+pub mod places;
 pub mod room;
 pub mod stock;
 
@@ -15,7 +17,8 @@ use domain::sale::Sale;
 use domain::seat_map::Seating;
 use store::{Change, Observer};
 
-pub use room::{Room, Visit};
+pub use places::Visit;
+pub use room::Room;
 
 /// The rooms of all live sales.
 #[derive(Default)]
@@ -32,12 +35,10 @@ impl Rooms {
         self.by_sale.pin().values().cloned().collect()
     }
 
-    /// The room of a sale, made when it is new.
+    /// The room of a sale, made when it is new. What is known of the sale already stays.
     pub fn open(&self, sale: &Sale, seating: &Seating) -> Arc<Room> {
         let rooms = self.by_sale.pin();
-        let room = Arc::clone(rooms.get_or_insert_with(sale.id, || Arc::new(Room::new(sale.clone(), seating))));
-        room.set_sale(sale.clone());
-        room
+        Arc::clone(rooms.get_or_insert_with(sale.id, || Arc::new(Room::new(sale.clone(), seating))))
     }
 }
 
@@ -45,7 +46,7 @@ impl Observer for Rooms {
     fn committed(&self, changes: &[Change]) {
         for change in changes {
             match change {
-                Change::Sale { sale, seating } => drop(self.open(sale, seating)),
+                Change::Sale { sale, seating } => self.open(sale, seating).set_sale(Sale::clone(sale)),
                 Change::Joined { sale, .. }
                 | Change::Called { sale, .. }
                 | Change::Recalled { sale, .. }

@@ -9,9 +9,11 @@ use store::SeatStatus;
 /// Changed seats remembered for `?since=`: some minutes of a fast sale. Who is further behind gets the whole map.
 const CHANGES_MAX: usize = 20_000;
 
-const AVAILABLE: u8 = 0;
-const HELD: u8 = 1;
-const SOLD: u8 = 2;
+/// Free, and never told otherwise: what was read at the start still counts.
+const UNTOLD: u8 = 0;
+const AVAILABLE: u8 = 1;
+const HELD: u8 = 2;
+const SOLD: u8 = 3;
 
 pub struct Stock {
     statuses: Box<[AtomicU8]>,
@@ -27,7 +29,7 @@ pub struct Stock {
 impl Stock {
     pub fn new(seats: u32) -> Self {
         Self {
-            statuses: (0..seats).map(|_| AtomicU8::new(AVAILABLE)).collect(),
+            statuses: (0..seats).map(|_| AtomicU8::new(UNTOLD)).collect(),
             free: AtomicI64::new(seats.into()),
             held: AtomicI64::new(0),
             sold: AtomicI64::new(0),
@@ -36,41 +38,59 @@ impl Stock {
         }
     }
 
-    /// One writer at a time: the store's observer.
+    /// In the order of the commits. A status that a seat has already is no change.
     pub fn set(&self, seats: &[u32], to: SeatStatus) {
+        self.change(seats.iter().map(|seat| (*seat, to)), |_| true);
+    }
+
+    /// What was read at the node's start. A seat that was told of meanwhile knows better.
+    pub fn restore(&self, seats: &[(u32, SeatStatus)]) {
+        self.change(seats.iter().copied(), |before| before == UNTOLD);
+    }
+
+    fn change(&self, seats: impl Iterator<Item = (u32, SeatStatus)>, counts: impl Fn(u8) -> bool) {
+        // One writer at a time.
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let version = self.version.load(Ordering::Relaxed) + 1;
-        for &seat in seats {
+        let mut changed = false;
+        for (seat, to) in seats {
             let Some(status) = self.statuses.get(seat as usize) else { continue };
-            let before = status.swap(byte(to), Ordering::Relaxed);
-            self.count(before, -1);
-            self.count(byte(to), 1);
+            let before = status.load(Ordering::Relaxed);
+            if !counts(before) {
+                continue;
+            }
+            status.store(byte(to), Ordering::Relaxed);
+            if shown(before) == to {
+                continue;
+            }
+            self.count(shown(before), -1);
+            self.count(to, 1);
             if changes.len() == CHANGES_MAX {
                 changes.pop_front();
             }
             changes.push_back((version, seat));
+            changed = true;
         }
-        self.version.store(version, Ordering::Release);
+        if changed {
+            self.version.store(version, Ordering::Release);
+        }
     }
 
-    fn count(&self, status: u8, by: i64) {
+    fn count(&self, status: SeatStatus, by: i64) {
         match status {
-            AVAILABLE => self.free.fetch_add(by, Ordering::Relaxed),
-            HELD => self.held.fetch_add(by, Ordering::Relaxed),
-            _ => self.sold.fetch_add(by, Ordering::Relaxed),
+            SeatStatus::Available => self.free.fetch_add(by, Ordering::Relaxed),
+            SeatStatus::Held => self.held.fetch_add(by, Ordering::Relaxed),
+            SeatStatus::Sold => self.sold.fetch_add(by, Ordering::Relaxed),
         };
     }
 
+    /// A seat that is not there is nobody's to have.
     pub fn status(&self, seat: u32) -> SeatStatus {
-        match self.statuses.get(seat as usize).map(|status| status.load(Ordering::Relaxed)) {
-            Some(AVAILABLE) => SeatStatus::Available,
-            Some(HELD) => SeatStatus::Held,
-            _ => SeatStatus::Sold,
-        }
+        self.statuses.get(seat as usize).map_or(SeatStatus::Sold, |status| shown(status.load(Ordering::Relaxed)))
     }
 
     pub fn is_free(&self, seat: u32) -> bool {
-        self.statuses.get(seat as usize).is_some_and(|status| status.load(Ordering::Relaxed) == AVAILABLE)
+        self.status(seat) == SeatStatus::Available
     }
 
     pub fn free(&self) -> i64 {
@@ -118,6 +138,14 @@ const fn byte(status: SeatStatus) -> u8 {
     }
 }
 
+const fn shown(byte: u8) -> SeatStatus {
+    match byte {
+        UNTOLD | AVAILABLE => SeatStatus::Available,
+        HELD => SeatStatus::Held,
+        _ => SeatStatus::Sold,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,9 +184,36 @@ mod tests {
     fn who_is_too_far_behind_gets_the_whole_map() {
         let stock = Stock::new(1);
         let before = stock.version();
-        for _ in 0..=CHANGES_MAX {
+        for _ in 0..=CHANGES_MAX / 2 {
             stock.set(&[0], SeatStatus::Held);
+            stock.set(&[0], SeatStatus::Available);
         }
         assert_eq!(stock.since(before), None);
+    }
+
+    #[test]
+    fn a_status_that_a_seat_has_already_is_no_change() {
+        let stock = Stock::new(3);
+        stock.set(&[1], SeatStatus::Held);
+        let (before, figures) = (stock.version(), (stock.free(), stock.held()));
+        stock.set(&[1], SeatStatus::Held);
+        stock.set(&[0], SeatStatus::Available);
+        assert_eq!((stock.version(), (stock.free(), stock.held())), (before, figures));
+        stock.set(&[0, 1], SeatStatus::Held);
+        assert_eq!(stock.since(before), Some((vec![0], stock.version())));
+    }
+
+    #[test]
+    fn what_was_read_at_the_start_gives_way_to_what_was_told_since() {
+        let stock = Stock::new(4);
+        stock.set(&[0], SeatStatus::Held);
+        stock.set(&[0], SeatStatus::Available);
+        stock.set(&[1], SeatStatus::Sold);
+        stock.set(&[3], SeatStatus::Available);
+        stock.restore(&[(0, SeatStatus::Held), (1, SeatStatus::Held), (2, SeatStatus::Sold), (3, SeatStatus::Sold)]);
+        let statuses: Vec<SeatStatus> = (0..4).map(|seat| stock.status(seat)).collect();
+        let (free, sold) = (SeatStatus::Available, SeatStatus::Sold);
+        assert_eq!(statuses, [free, sold, sold, free]);
+        assert_eq!((stock.free(), stock.held(), stock.is_sold_out()), (2, 0, false));
     }
 }
