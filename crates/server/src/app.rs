@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use domain::sale::Sale;
 use domain::{Clock, Refusal, SaleId, Timestamp};
 use store::lease::Lead;
 use store::payment::{Provider, Simulated};
-use store::{Failure, Store, load};
+use store::{Failure, Store};
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::admission::Admissions;
 use crate::config::{Config, ConfigError, Secret};
+use crate::hints::Hints;
 use crate::keys::{KEY_BYTES, Keys, seeded};
 use crate::limits::Limits;
 use crate::listener::ConnectionCounts;
@@ -24,14 +26,14 @@ use crate::router;
 use crate::session::SessionCookie;
 use crate::streams::Streams;
 use crate::tickets::TicketSigner;
+use crate::waiting_room::fill::fill;
 use crate::waiting_room::listeners::WAVES;
 use crate::waiting_room::{Room, Rooms};
+use crate::worker::lead::Leadership;
 
 /// A sale that ended longer ago than this is not in the read model of a new start: nobody asks for a place in it any
 /// more. Its idempotency keys are forgotten then too.
 pub const KEPT_AFTER_END_SEC: i64 = 30 * 86_400;
-/// How far back the pace of a line is read at a start.
-const PACE_SEC: i64 = 60;
 
 /// The operator's work of many commands, such as halls and thousands of accounts, may take so many times as long as a
 /// fan's write.
@@ -68,8 +70,9 @@ pub struct App {
     /// This life of this node.
     pub instance: Uuid,
     pub started_at: Timestamp,
-    /// The worker's epoch.
-    pub epoch: i64,
+    /// Whether this node's worker is the one that works.
+    pub leadership: Leadership,
+    pub hints: Hints,
     /// Set at shutdown: balancers should send nobody here.
     pub draining: AtomicBool,
 }
@@ -106,7 +109,7 @@ pub enum StartError {
 }
 
 impl App {
-    /// Opens the store, migrates it, loads the read model, takes the lease.
+    /// Opens the store, migrates it, loads the read model; takes the lease, where nobody else could.
     pub async fn start(config: Config, outside: Outside) -> Result<Shared, StartError> {
         let Outside { clock, ids, cores, connections, streams_max, patience, hand_driven_from } = outside;
         // Before the data is touched.
@@ -115,7 +118,7 @@ impl App {
         let redis = Redis::new(config.redis_url.clone(), instance);
         let rooms = Arc::new(Rooms::default());
         let store = Store::open(store::Options {
-            url: config.database_url.to_string(),
+            url: config.database_url.reveal(),
             clock: Arc::clone(&clock),
             observer: Arc::clone(&rooms) as Arc<dyn store::Observer>,
             connections: config.db_max_conns as usize,
@@ -124,7 +127,11 @@ impl App {
         })
         .await?;
         fill(&store, &rooms, clock.wall()).await?;
-        let epoch = store.run(Lead { holder: instance, alone: true }).await?.unwrap_or_default();
+        let leadership = Leadership::default();
+        if !store.is_shared() {
+            let epoch = store.run(Lead { holder: instance, alone: true }).await?;
+            leadership.alone(epoch.unwrap_or_default());
+        }
         let secret = match &config.jwt_secret {
             Some(secret) => secret.clone(),
             None => kept_secret(&store, ids.as_ref()).await?,
@@ -154,15 +161,50 @@ impl App {
             ids,
             keys,
             instance,
-            epoch,
+            leadership,
+            hints: Hints,
             draining: AtomicBool::new(false),
         }))
     }
 
     /// The room of a sale by the id in a path. What is no id names no sale.
-    pub fn room(&self, id: &str) -> Result<Arc<Room>, Problem> {
-        let sale: Option<SaleId> = id.parse().ok();
-        sale.and_then(|sale| self.rooms.get(sale)).ok_or_else(|| Refusal::SaleNotFound.into())
+    pub async fn room(&self, id: &str) -> Result<Arc<Room>, Problem> {
+        let sale: SaleId = id.parse().map_err(|_| Refusal::SaleNotFound)?;
+        self.surely(|| self.rooms.get(sale).ok_or(Refusal::SaleNotFound)).await
+    }
+
+    /// The room of a sale that the store knows. Those that are long over have none.
+    pub async fn room_of(&self, sale: &Sale) -> Result<Option<Arc<Room>>, Problem> {
+        let room = self.rooms.get(sale.id);
+        if room.is_none() && !sale.has_ended(self.clock.wall()) {
+            self.catch_up().await?;
+            return Ok(self.rooms.get(sale.id));
+        }
+        Ok(room)
+    }
+
+    /// What memory says. Where other nodes write too, a "no" is said only after a look at what they did before this.
+    ///
+    /// Invariant: no 404 follows an acknowledged join, and no refusal an acknowledged change that lifted it.
+    pub async fn surely<T>(&self, memory: impl Fn() -> Result<T, Refusal>) -> Result<T, Problem> {
+        match memory() {
+            Err(_) if self.store.is_shared() => {
+                self.catch_up().await?;
+                Ok(memory()?)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Memory knows everything that was acknowledged before this, on whatever node. Where no other node writes it always
+    /// does. Those who ask at once share one look.
+    pub async fn catch_up(&self) -> Result<(), Problem> {
+        if self.store.is_shared() { Ok(self.store.catch_up().await?) } else { Ok(()) }
+    }
+
+    /// The epoch to work with, where this node's worker is the one that works now.
+    pub fn leads(&self) -> Option<i64> {
+        self.leadership.epoch(self.clock.monotonic())
     }
 
     /// Shutdown has begun: balancers hear of it, and streams end, so that their connections can.
@@ -224,26 +266,4 @@ async fn kept_ticket_key(store: &Store, ids: &dyn Ids) -> Result<TicketSigner, S
     let kept = store.run(store::keys::KeepSecret { name: "ticket_key", fresh: ids.secret().to_vec() }).await?;
     let seed = <[u8; KEY_BYTES]>::try_from(kept).map_err(|_| StartError::KeptTicketKey)?;
     Ok(TicketSigner::new(&seeded(&seed)))
-}
-
-/// The read model of every sale that is not long over. Nothing is written meanwhile: no request is served yet.
-async fn fill(store: &Store, rooms: &Rooms, wall: Timestamp) -> Result<(), Failure> {
-    let ended_after = wall.plus_sec(-KEPT_AFTER_END_SEC);
-    for (sale, seating) in store.read(load::LiveSales { ended_after }).await? {
-        let room = rooms.open(&sale, &seating);
-        let shop = store.read(load::Shop { sale: sale.id, calls_after: wall.plus_sec(-PACE_SEC) }).await?;
-        room.restore(&shop);
-        let mut places = store.read(load::Line { sale: sale.id, after: 0 }).await?;
-        while let Some(last) = places.last() {
-            let next = load::Line { sale: sale.id, after: last.entry.position };
-            // A page is read on a thread of its own while the one before goes into the room.
-            let fill = async { places.iter().for_each(|place| room.restore_place(place)) };
-            let (next, ()) = tokio::join!(biased; store.read(next), fill);
-            places = next?;
-        }
-        for (account, claim) in shop.claims {
-            room.restore_claim(account, claim);
-        }
-    }
-    Ok(())
 }

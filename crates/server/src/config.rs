@@ -2,6 +2,8 @@
 //! Flag over environment over config file over `traffic.default.toml`.
 
 mod cidr;
+mod database_url;
+mod roles;
 mod secret;
 mod settings;
 #[cfg(test)]
@@ -15,6 +17,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use cidr::Cidr;
+pub use database_url::DatabaseUrl;
+pub use roles::Roles;
 pub use secret::Secret;
 use settings::Merged;
 pub use settings::{Origin, Settings, Text};
@@ -36,12 +40,6 @@ pub enum Env {
     Development,
 }
 
-/// Where the data lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    Sqlite(PathBuf),
-}
-
 /// The caps of load runs started over HTTP; over one is a refusal that names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadtestCaps {
@@ -55,6 +53,7 @@ pub struct LoadtestCaps {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub env: Env,
+    pub roles: Roles,
     pub http_addrs: Vec<SocketAddr>,
     pub database_url: DatabaseUrl,
     pub redis_url: Option<RedisUrl>,
@@ -135,9 +134,10 @@ impl Reader {
         let lab = self.parsed("lab", |text| parse_switch(text, env)).unwrap_or(false);
         let config = Config {
             env,
+            roles: self.parsed("roles", str::parse).unwrap_or(Roles::ALL),
             http_addrs: self.http_addrs(env),
             database_url: self
-                .parsed("database_url", parse_database_url)
+                .parsed("database_url", str::parse)
                 .unwrap_or_else(|| DatabaseUrl::Sqlite(PathBuf::new())),
             redis_url: self.parsed("redis_url", RedisUrl::parse),
             jwt_secret: self.secret("jwt_secret"),
@@ -153,6 +153,7 @@ impl Reader {
             lab,
             loadtest: self.loadtest(),
         };
+        self.refuse_half_a_node(&config);
         match env {
             Env::Production => self.refuse_weak_secrets(&config),
             Env::Development => self.refuse_known_key_in_the_open(&config),
@@ -193,6 +194,16 @@ impl Reader {
                 self.refuse("admin_api_key", &format!("is missing: {HOW_TO_MAKE_ONE}"));
                 Secret::new("")
             }
+        }
+    }
+
+    /// Nobody could open the file for the other half.
+    fn refuse_half_a_node(&mut self, config: &Config) {
+        let in_a_file = self.text("database_url").is_some_and(|url| url.starts_with("sqlite:"));
+        if in_a_file && config.roles != Roles::ALL {
+            let why =
+                "names a part of a node, but an SQLite file belongs to one process: leave it out, or use postgres://";
+            self.refuse("roles", why);
         }
     }
 
@@ -281,17 +292,6 @@ fn parse_switch(text: &str, env: Env) -> Result<bool, String> {
     }
 }
 
-/// The text is not repeated in the error: a database URL may hold a password.
-fn parse_database_url(text: &str) -> Result<DatabaseUrl, String> {
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        return Err("names PostgreSQL, which is not in this version: use sqlite://PATH".to_owned());
-    }
-    match text.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() => Ok(DatabaseUrl::Sqlite(PathBuf::from(path))),
-        _ => Err("is not of the form sqlite://PATH, such as sqlite://data/traffic.db".to_owned()),
-    }
-}
-
 fn parse_list<T: FromStr<Err = String>>(text: &str) -> Result<Vec<T>, String> {
     text.split(',').map(|part| part.trim().parse::<T>().map_err(|why| format!("is wrong: {why}"))).collect()
 }
@@ -310,13 +310,5 @@ impl FromStr for HttpAddr {
         };
         let addr = whole.parse().map_err(|_| format!("`{text}` is not an address like :8080 or 127.0.0.1:8080"))?;
         Ok(Self(addr))
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
-        }
     }
 }

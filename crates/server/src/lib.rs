@@ -6,6 +6,8 @@ pub mod app;
 pub mod body;
 pub mod config;
 pub mod extract;
+pub mod follow;
+pub mod hints;
 pub mod keys;
 pub mod limits;
 pub mod listener;

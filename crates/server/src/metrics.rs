@@ -114,7 +114,7 @@ impl Metrics {
         self.last_latency_us.load(Ordering::Relaxed) as f64 / 1000.0
     }
 
-    /// Over the last second, as the worker saw it.
+    /// Over the last second.
     pub fn per_sec(&self) -> i64 {
         self.per_sec.load(Ordering::Relaxed)
     }
@@ -160,6 +160,7 @@ impl Metrics {
         let gauges = [
             ("connections_open", "Connections open now", app.connections.open()),
             ("streams", "Streams of waiting rooms open now", app.streams.open()),
+            ("leader", "1 while this node's worker is the one that works", usize::from(app.leads().is_some())),
         ];
         for (name, help, value) in gauges {
             let gauge: Gauge = Gauge::default();
@@ -169,6 +170,10 @@ impl Metrics {
         if app.redis.is_on() {
             app.redis.figures.register(&mut registry);
         }
+        let staleness: Gauge<f64, AtomicU64> = Gauge::default();
+        staleness.set(app.store.staleness().as_secs_f64());
+        let help = "For how long this node may have missed what others did";
+        registry.register_with_unit("staleness", help, Unit::Seconds, staleness);
         register_rooms(&mut registry, app);
         let mut text = String::new();
         encode(&mut text, &registry).expect("writing to a string does not fail");

@@ -96,6 +96,16 @@ pub fn router(app: Shared) -> Router {
         .with_state(app)
 }
 
+/// What a node answers whose only role is to work: how it goes, and nothing for fans.
+pub fn worker(app: Shared) -> Router {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), answer::finish))
+        .with_state(app)
+}
+
 /// What is answered until the data is loaded: the process lives, and is not ready. Connections end with the answer, so
 /// that the next request finds the real router.
 pub fn starting() -> Router {

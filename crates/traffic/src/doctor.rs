@@ -72,14 +72,14 @@ impl fmt::Display for Check {
     }
 }
 
-/// The default, where the settings cannot be read.
-const DB_MAX_CONNS: u32 = 16;
+/// The defaults, where the settings cannot be read: connections, and files of each.
+const CONNECTIONS: (u32, u64) = (16, 2);
 
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    let (mut checks, mut db_max_conns) = (Vec::new(), DB_MAX_CONNS);
+    let (mut checks, mut connections) = (Vec::new(), CONNECTIONS);
     match load_config(&args.serve) {
         Ok(config) => {
-            db_max_conns = config.db_max_conns;
+            connections = (config.db_max_conns, config.database_url.files_per_connection());
             with_settings(&config, &mut checks)?;
         }
         Err(error) => {
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
             checks.extend(wrong.lines.into_iter().map(|line| Check::fail("settings", line, fix)));
         }
     }
-    checks.extend(machine::checks(db_max_conns));
+    checks.extend(machine::checks(connections.0, connections.1));
     let healthy = checks.iter().all(|check| check.status != Status::Fail);
     if args.json {
         let checks: Vec<Value> = checks.iter().map(Check::json).collect();
@@ -109,9 +109,10 @@ fn with_settings(config: &Config, checks: &mut Vec<Check>) -> anyhow::Result<()>
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     checks.extend(runtime.block_on(address::checks(&config.http_addrs)));
-    let DatabaseUrl::Sqlite(path) = &config.database_url;
-    checks.extend(folder::checks(path));
-    checks.extend(database::checks(path));
+    if let DatabaseUrl::Sqlite(path) = &config.database_url {
+        checks.extend(folder::checks(path));
+        checks.extend(database::checks(path));
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use server::app::{App, Outside, Shared, StartError};
 use server::config::{Config, ConfigError};
 use server::listener::{ConnectionCounts, ConnectionLimits, Listener};
-use server::{redis, router, routes, worker};
+use server::{follow, redis, router, routes, worker};
 use tokio::sync::watch;
 
 use crate::cli::ServeArgs;
@@ -19,14 +19,13 @@ use crate::{real, signals};
 const EXIT_STORAGE: u8 = 3;
 /// For a write: longer than a slow payment takes (10 s).
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Open files besides the connections of fans and those to the database, which are two files each: sockets that listen,
-/// the runtime's own, the log.
+/// Open files besides the connections of fans and those to the database: sockets that listen, the runtime's own, the log.
 const OWN_FILES: u64 = 32;
 
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let config = load_config(args)?;
     let open_files = real::raise_open_files();
-    check_open_files(open_files, config.db_max_conns)?;
+    check_open_files(open_files, config.db_max_conns, config.database_url.files_per_connection())?;
     let limits = ConnectionLimits::new(open_files);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -46,8 +45,8 @@ pub(crate) fn load_config(args: &ServeArgs) -> anyhow::Result<Config> {
 }
 
 /// With fewer the database could find no handle in the middle of a sale. Half of them are for the fans.
-pub(crate) fn check_open_files(limit: u64, db_max_conns: u32) -> Result<(), ConfigError> {
-    let least = 2 * (2 * u64::from(db_max_conns) + OWN_FILES);
+pub(crate) fn check_open_files(limit: u64, db_max_conns: u32, files_each: u64) -> Result<(), ConfigError> {
+    let least = 2 * (files_each * u64::from(db_max_conns) + OWN_FILES);
     if limit >= least {
         return Ok(());
     }
@@ -76,23 +75,29 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
         // Nothing was acknowledged yet.
         _ = asked_early.wait_for(|asked| *asked) => return Ok(ExitCode::SUCCESS),
     };
-    drop(router.send_replace(router::router(Arc::clone(&app))));
-    tracing::info!(?addrs, connections_max = limits.connections_max, "listening");
+    let roles = app.config.roles;
+    let routes = if roles.api { router::router } else { router::worker };
+    drop(router.send_replace(routes(Arc::clone(&app))));
+    tracing::info!(?addrs, %roles, connections_max = limits.connections_max, "listening");
     let shutdown = any(asked, app.store.broken());
-    let mut ticking = tokio::spawn(worker::run(Arc::clone(&app), shutdown.clone()));
+    let mut following = tokio::spawn(follow::run(Arc::clone(&app), shutdown.clone()));
+    let mut ticking = tokio::spawn(work(Arc::clone(&app), shutdown.clone()));
     // Nothing depends on it: it ends by itself, and its end is nobody's.
     tokio::spawn(redis::run(Arc::clone(&app), shutdown.clone()));
-    // A server that accepts nobody, or calls nobody, must not go on looking alive: both end only when they are told to.
+    // A server that accepts nobody, hears nothing or calls nobody must not go on looking alive: they end only when they are
+    // told to.
     let asked = drain(&app, shutdown);
     tokio::select! {
         // First: the worker hears of a shutdown too.
         biased;
         () = asked => {}
         ended = &mut listening => bail!("the listener ended by itself: {ended:?}"),
+        ended = &mut following => bail!("the rooms are kept fresh no more: {ended:?}"),
         ended = &mut ticking => bail!("the worker ended by itself: {ended:?}"),
     }
     stop.send_replace(true);
     listening.await.context("the listener died")?;
+    following.await.context("what keeps the rooms fresh died")?;
     ticking.await.context("the worker died")?;
     Ok(close(&app).await)
 }
@@ -116,13 +121,22 @@ async fn start(
         StartError::Setting(wrong) => anyhow::Error::new(wrong),
         other => other.into(),
     })?;
-    if app.config.lab {
+    if app.config.lab && app.config.roles.api {
         let sale = routes::demo::ensure_demo_sale(&app)
             .await
             .map_err(|problem| anyhow::anyhow!("the demo sale cannot be made: {}", problem.detail))?;
         tracing::info!(%sale, "the demo sale");
     }
     Ok(app)
+}
+
+/// The worker, where this process is one.
+async fn work(app: Shared, mut shutdown: watch::Receiver<bool>) {
+    if app.config.roles.worker {
+        return worker::run(app, shutdown).await;
+    }
+    // An error means that the sender is gone, which is a shutdown too.
+    drop(shutdown.wait_for(|asked| *asked).await);
 }
 
 /// Tells balancers, and ends the streams, before the connections end.
@@ -164,8 +178,8 @@ mod tests {
 
     #[test]
     fn too_few_open_files_are_named() {
-        assert!(check_open_files(128, 16).is_ok());
-        let refused = check_open_files(127, 16).unwrap_err();
+        assert!(check_open_files(128, 16, 2).is_ok() && check_open_files(96, 16, 1).is_ok());
+        let refused = check_open_files(127, 16, 2).unwrap_err();
         assert!(refused.lines[0].contains("the limit is 127, and at least 128 are needed"), "{refused:?}");
     }
 }

@@ -23,10 +23,13 @@ pub struct Settings {
     /// production or development [env: TRAFFIC_ENV]
     #[arg(long, value_name = "NAME")]
     pub env: Option<Text>,
+    /// What this process does: api, worker, or both; a part of it only on PostgreSQL [env: TRAFFIC_ROLES]
+    #[arg(long, value_name = "ROLES")]
+    pub roles: Option<Text>,
     /// Addresses to listen on, comma-separated; :8080 is all addresses [env: HTTP_ADDR]
     #[arg(long, value_name = "ADDR")]
     pub http_addr: Option<Text>,
-    /// sqlite://PATH [env: DATABASE_URL]
+    /// sqlite://PATH or postgres://USER:PASSWORD@HOST:PORT/NAME [env: DATABASE_URL]
     #[arg(long, value_name = "URL")]
     pub database_url: Option<Text>,
     /// redis://HOST, rediss://.., unix:///PATH, redis-sentinel://.. or redis-cluster://.. [env: REDIS_URL]
@@ -198,8 +201,8 @@ fn fields(settings: &Settings) -> serde_json::Map<String, serde_json::Value> {
 
 fn env_name(key: &str) -> String {
     match key {
-        // Two names too general to stand alone in an environment.
-        "env" | "lab" => format!("TRAFFIC_{}", key.to_uppercase()),
+        // Names too general to stand alone in an environment.
+        "env" | "lab" | "roles" => format!("TRAFFIC_{}", key.to_uppercase()),
         _ => key.to_uppercase(),
     }
 }

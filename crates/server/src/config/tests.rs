@@ -108,8 +108,9 @@ fn wrong_values_name_the_setting_and_where_it_was_written() {
     let cases = [
         ("env = \"staging\"", "env is `staging`, not production or development (config file t.toml)"),
         ("http_addr = \"8080\"", "http_addr is wrong: `8080` is not an address like"),
-        ("database_url = \"postgres://db/x\"", "database_url names PostgreSQL, which is not in this version"),
-        ("database_url = \"traffic.db\"", "database_url is not of the form sqlite://PATH"),
+        ("roles = \"worker\"", "roles names a part of a node, but an SQLite file belongs to one process"),
+        ("roles = \"all\"", "roles names `all`, not api, worker or api,worker"),
+        ("database_url = \"traffic.db\"", "database_url is neither sqlite://PATH"),
         ("redis_url = \"cache:6379\"", "redis_url is not of the form redis://HOST"),
         ("session_ttl_days = 0", "session_ttl_days is `0`, not a whole number from 1 to 365"),
         ("hold_ttl_minutes = 61", "hold_ttl_minutes is `61`, not a whole number from 1 to 60"),
@@ -129,6 +130,15 @@ fn wrong_values_name_the_setting_and_where_it_was_written() {
         flags.lab = text("maybe");
     });
     assert!(load(&flag, &[], "").unwrap_err().contains("(flag --lab)"));
+}
+
+#[test]
+fn a_node_on_postgres_may_have_one_role() {
+    let config = development(&[("TRAFFIC_ROLES", "api")], "database_url = \"postgres://fan:s3cret@db/x\"").unwrap();
+    assert!(config.roles.api && !config.roles.worker);
+    assert_eq!(config.database_url.to_string(), "postgres://fan@db/x");
+    assert!(!format!("{config:?}").contains("s3cret"));
+    assert_eq!(development(&[], "").unwrap().roles, Roles::ALL);
 }
 
 #[test]

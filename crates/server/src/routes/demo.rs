@@ -13,14 +13,18 @@ use serde_json::{Value, json};
 use store::audit::Act;
 use store::catalog::{AdoptDemoSale, CreateEvent, DemoSale, Event};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use super::admin::name;
+use super::keyed;
 use super::new_sale::make_sale;
 use crate::app::{App, Shared};
 use crate::body::{self, FAN_BYTES_MAX};
 use crate::extract::Demo;
 use crate::problem::Problem;
 
+/// What two requests with the key of a start have in common.
+const DEMO: &str = "demo";
 /// How long a demo sale stays open.
 const DEMO_DAYS: i64 = 30;
 /// Doors of a demo sale open at most this much later.
@@ -96,14 +100,18 @@ pub async fn adopt(State(app): State<Shared>, _: Demo, request: Request) -> Resu
     Ok(Json(json!({ "sale_id": sale, "message": "This is the demo sale now." })))
 }
 
-/// The demo sale, made anew where there is none or it has ended.
+/// The demo sale, made anew where there is none or it has ended. Nodes that start together make one between them: what they
+/// ask for has one key, made of the sale that it replaces.
 pub async fn ensure_demo_sale(app: &Shared) -> Result<SaleId, Problem> {
-    if let Some(sale) = current(app).await?
-        && app.rooms.get(sale).is_some_and(|room| !room.sale().has_ended(app.clock.wall()))
-    {
-        return Ok(sale);
+    let current = current(app).await?;
+    if let Some(sale) = current {
+        let room = app.surely(|| app.rooms.get(sale).ok_or(Refusal::SaleNotFound)).await.ok();
+        if room.is_some_and(|room| !room.sale().has_ended(app.clock.wall())) {
+            return Ok(sale);
+        }
     }
-    new_demo_sale(app, &Reset::default()).await
+    let instead_of = current.map_or_else(|| "none".to_owned(), |sale| sale.to_string());
+    make(app, &Reset::default(), Some(format!("demo-instead-of-{instead_of}"))).await
 }
 
 async fn current(app: &App) -> Result<Option<SaleId>, Problem> {
@@ -111,6 +119,10 @@ async fn current(app: &App) -> Result<Option<SaleId>, Problem> {
 }
 
 pub async fn new_demo_sale(app: &Shared, asked: &Reset) -> Result<SaleId, Problem> {
+    make(app, asked, None).await
+}
+
+async fn make(app: &Shared, asked: &Reset, once: Option<String>) -> Result<SaleId, Problem> {
     let name = name("name", asked.name.as_deref().unwrap_or("Demo night"))?;
     let opens_in_ms = asked.opens_in_ms.unwrap_or(0);
     if !(0..=OPENS_IN_MS_MAX).contains(&opens_in_ms) {
@@ -139,12 +151,19 @@ pub async fn new_demo_sale(app: &Shared, asked: &Reset) -> Result<SaleId, Proble
         Event { id: EventId(app.ids.next()), name, venue: "Rehearsal hall".to_owned(), starts_at: terms.ends_at };
     let event_id = event.id;
     let created = act(app, "create_event", &event_id);
-    app.store.run(CreateEvent { event, key: None, act: created }).await?;
-    let answer = make_sale(app, event_id, terms, seating, None).await?;
-    let answer: Value = serde_json::from_slice(&answer).map_err(|_| Problem::internal())?;
-    let sale: SaleId = answer["sale_id"].as_str().and_then(|id| id.parse().ok()).ok_or_else(Problem::internal)?;
+    let key = |verb| once.clone().map(|once| keyed::of_nobody(verb, once, DEMO));
+    let event = app.store.run(CreateEvent { event, key: key("create_event"), act: created }).await?;
+    let event = id_in(&event, "event_id").map(EventId)?;
+    let answer = make_sale(app, event, terms, seating, key("create_sale")).await?;
+    let sale = id_in(&answer, "sale_id").map(SaleId)?;
     app.store.run(AdoptDemoSale { sale, act: act(app, "adopt_demo_sale", &sale) }).await?;
     Ok(sale)
+}
+
+/// The id in an answer that the store has kept.
+fn id_in(answer: &[u8], member: &str) -> Result<Uuid, Problem> {
+    let answer: Value = serde_json::from_slice(answer).map_err(|_| Problem::internal())?;
+    answer[member].as_str().and_then(|id| id.parse().ok()).ok_or_else(Problem::internal)
 }
 
 fn act(app: &App, act: &'static str, subject: &impl std::fmt::Display) -> Act {

@@ -1,6 +1,7 @@
 //! Whether the node lives, whether it is ready, what it measures, what it speaks.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,11 +12,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::problem::Problem;
 
-/// How old a published number may be: on one node none is.
-pub const STALENESS_MS: i64 = 0;
+/// A node that has not heard of the others for so long tells numbers that are older than promised.
+const STALENESS_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Serialize, ToSchema)]
 pub struct Live {
@@ -24,7 +25,16 @@ pub struct Live {
     #[schema(value_type = String, format = DateTime)]
     started_at: Timestamp,
     version: &'static str,
+    /// What this process does: `api`, `worker`.
+    roles: Vec<&'static str>,
+    /// Whether its worker is the one that works.
+    leads: bool,
     staleness_ms: i64,
+}
+
+/// How old a published number may be: alone on its store a node knows everything.
+pub fn staleness_ms(app: &App) -> i64 {
+    i64::try_from(app.store.staleness().as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The process answers.
@@ -35,7 +45,9 @@ pub async fn live(State(app): State<Shared>) -> Json<Live> {
         instance: app.instance.to_string(),
         started_at: app.started_at,
         version: env!("CARGO_PKG_VERSION"),
-        staleness_ms: STALENESS_MS,
+        roles: app.config.roles.names().collect(),
+        leads: app.leads().is_some(),
+        staleness_ms: staleness_ms(&app),
     })
 }
 
@@ -46,8 +58,8 @@ pub async fn ready(State(app): State<Shared>) -> Result<Json<Value>, Problem> {
     if app.draining.load(Ordering::Relaxed) {
         return Err(Problem::draining());
     }
-    let broken = *app.store.broken().borrow();
-    Ok(Json(json!({ "status": if broken { "degraded" } else { "ready" } })))
+    let degraded = *app.store.broken().borrow() || app.store.staleness() > STALENESS_MAX;
+    Ok(Json(json!({ "status": if degraded { "degraded" } else { "ready" } })))
 }
 
 /// For Prometheus.

@@ -70,7 +70,7 @@ pub async fn place(
 ) -> Result<Response, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Hold, admission.account, app.clock.monotonic())?;
-    let room = app.room(&id)?;
+    let room = app.room(&id).await?;
     let headers = request.headers().clone();
     let wish: Wish = body::json(request, FAN_BYTES_MAX).await?.value;
     let asked = asked(&wish);
@@ -135,12 +135,19 @@ async fn hold_seats(
     };
     for attempt in 0..ATTEMPTS {
         let free = |seat| room.stock.is_free(seat);
-        let choice = best_available(&room.map, free, quantity, section.as_deref(), admission.account, attempt);
+        let choose = || best_available(&room.map, free, quantity, section.as_deref(), admission.account, attempt);
+        let mut choice = choose();
+        // What another node gave back may not be in sight yet.
+        if choice.is_none() && app.store.is_shared() {
+            app.catch_up().await?;
+            choice = choose();
+        }
         // With too few seats in sight the transaction still decides: the key may be answered already, and every other
         // refusal comes first.
         let seats = choice.unwrap_or_else(|| stand_in(room, quantity as usize));
         match app.store.run(command(seats)).await {
-            Err(Failure::Refused(Refusal::Unavailable)) => {}
+            // Whoever was faster may have been on another node.
+            Err(Failure::Refused(Refusal::Unavailable)) => app.catch_up().await?,
             other => return Ok(other?),
         }
     }
@@ -163,7 +170,8 @@ pub async fn own(
 ) -> Result<Json<HoldAnswer>, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Seats, admission.account, app.clock.monotonic())?;
-    app.room(&id)?.still_admits(&admission)?;
+    let room = app.room(&id).await?;
+    app.surely(|| room.still_admits(&admission)).await?;
     let own = OwnHoldQuery { sale: admission.sale, account: admission.account };
     Ok(Json(app.store.read(own).await?.ok_or(Refusal::HoldNotFound)?))
 }
@@ -179,7 +187,8 @@ pub async fn release(
 ) -> Result<StatusCode, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Hold, admission.account, app.clock.monotonic())?;
-    app.room(&id)?.still_admits(&admission)?;
+    let room = app.room(&id).await?;
+    app.surely(|| room.still_admits(&admission)).await?;
     let hold = hold.parse().map_err(|_| Refusal::HoldNotFound)?;
     let command = ReleaseHold { sale: admission.sale, account: admission.account, hold };
     let store = app.store.clone();

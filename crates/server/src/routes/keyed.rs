@@ -4,6 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use domain::{AccountId, SaleId};
 use http::HeaderMap;
 use store::idempotency::Key;
+use uuid::Uuid;
 
 use crate::problem::Problem;
 
@@ -43,6 +44,12 @@ pub fn key(account: AccountId, sale: SaleId, verb: &'static str, key: String, as
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, asked.as_bytes()).as_ref());
     Key { account, sale, verb, key, digest: hash }
+}
+
+/// A key that belongs to no account and no sale: the operator's, or this program's own.
+pub fn of_nobody(verb: &'static str, key: String, asked: &str) -> Key {
+    let (nobody, nowhere) = (AccountId(Uuid::nil()), SaleId(Uuid::nil()));
+    self::key(nobody, nowhere, verb, key, asked)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
+use domain::Refusal;
 use http::{HeaderName, header};
 use store::catalog::DemoSale;
 
@@ -16,7 +17,10 @@ pub async fn first(State(app): State<Shared>) -> Response {
     // With a demo key the figures are for those who have it. They come from memory: anybody may ask, as often as they like.
     let shown = app.config.lab && app.config.demo_api_key.is_none();
     let sale = if shown { app.store.read(DemoSale).await.ok().flatten() } else { None };
-    let room = sale.and_then(|sale| app.rooms.get(sale));
+    let room = match sale {
+        Some(sale) => app.surely(|| app.rooms.get(sale).ok_or(Refusal::SaleNotFound)).await.ok(),
+        None => None,
+    };
     (page_headers(), Html(page(room.map(|room| figures(&app, &room)).as_deref()))).into_response()
 }
 

@@ -81,7 +81,11 @@ pub struct SaleList {
 #[utoipa::path(get, path = "/v1/sales", tag = "fan", responses((status = 200, body = SaleList)))]
 pub async fn list(State(app): State<Shared>) -> Result<Json<SaleList>, Problem> {
     let sales = app.store.read(Sales { only: None }).await?;
-    Ok(Json(SaleList { sales: sales.iter().map(|listed| facts(&app, listed)).collect() }))
+    let mut shown = Vec::with_capacity(sales.len());
+    for listed in &sales {
+        shown.push(facts(&app, listed).await?);
+    }
+    Ok(Json(SaleList { sales: shown }))
 }
 
 /// One sale.
@@ -91,24 +95,25 @@ pub async fn one(State(app): State<Shared>, Named(id): Named<String>) -> Result<
     let id = id.parse().map_err(|_| Refusal::SaleNotFound)?;
     let sales = app.store.read(Sales { only: Some(id) }).await?;
     let listed = sales.first().ok_or(Refusal::SaleNotFound)?;
-    Ok(Json(facts(&app, listed)))
+    Ok(Json(facts(&app, listed).await?))
 }
 
-fn facts(app: &App, listed: &Listed) -> SaleFacts {
+async fn facts(app: &App, listed: &Listed) -> Result<SaleFacts, Problem> {
     let Listed { sale, seating, event } = listed;
     let wall = app.clock.wall();
-    let room = app.rooms.get(sale.id);
+    let room = app.room_of(sale).await?;
     let free = room.as_ref().map_or(0, |room| room.stock.free());
     let prices = domain::seat_map::SeatMap::new(seating).prices();
-    SaleFacts {
+    let is_sold_out = room.is_some_and(|room| room.stock.is_sold_out());
+    Ok(SaleFacts {
         sale_id: sale.id.to_string(),
         event: EventFacts::of(event),
-        phase: room.map_or_else(|| sale.phase(wall, false), |room| room.phase(wall)),
+        phase: sale.phase(wall, is_sold_out),
         opens_at: sale.terms.opens_at,
         ends_at: sale.terms.ends_at,
         price: PriceRange { min: prices.start().0, max: prices.end().0, currency: sale.terms.currency.to_string() },
         max_tickets_per_user: sale.terms.max_tickets_per_user,
         seats_left: SeatsLeft::of(free, sale.terms.total_seats),
         server_time: wall,
-    }
+    })
 }

@@ -61,8 +61,8 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Seats, admission.account, app.clock.monotonic())?;
-    let room = app.room(&id)?;
-    room.still_admits(&admission)?;
+    let room = app.room(&id).await?;
+    app.surely(|| room.still_admits(&admission)).await?;
     let Query(wanted) = wanted.map_err(|_| Problem::bad_request())?;
     let limit = limit(&wanted)?;
     let version = version_tag(&app, &room, room.stock.version());

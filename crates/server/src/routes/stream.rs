@@ -14,12 +14,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::sale::Phase;
 use domain::waiting_room::{State as Standing, spread};
-use domain::{AccountId, Refusal, Timestamp};
+use domain::{AccountId, Timestamp};
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Method, StatusCode, header};
 use tokio::time::sleep;
 
-use super::waiting_room::{Status, looks_only, stands};
+use super::waiting_room::{Status, looks_only, place, stands};
 use crate::app::Shared;
 use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
@@ -58,8 +58,8 @@ pub async fn stream(
     Named(id): Named<String>,
 ) -> Result<Response, Problem> {
     app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
-    let room = app.room(&id)?;
-    let (place, _) = room.look(account).ok_or(Refusal::NotInQueue)?;
+    let room = app.room(&id).await?;
+    let (place, _) = place(&app, &room, account).await?;
     if looks_only(&method, &headers) {
         let status = stands(&app, &room, account, true).await?;
         return Ok(answer(Body::from(event(&status, app.clock.wall().millis()))));

@@ -78,15 +78,22 @@ pub struct Status {
     (status = 404, description = "sale_not_found"), (status = 429, description = "rate_limited"),
     (status = 503, description = "room_full, overloaded or outcome_unknown")))]
 pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named<String>) -> Result<Response, Problem> {
-    let known = app.room(&id).ok().and_then(|room| live_place(&room, account).map(|place| (room, place)));
-    if let Some((room, place)) = known {
+    let seen = id.parse().ok().and_then(|sale| app.rooms.get(sale));
+    if let Some((room, place)) = seen.and_then(|room| live_place(&room, account).map(|place| (room, place))) {
         app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
         return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
     }
     app.limits.check(RouteClass::Join, account, app.clock.monotonic())?;
-    let room = app.room(&id)?;
-    // The rule is asked again in the transaction; here it spares the store those who come too early.
-    room.sale().may_join(app.clock.wall())?;
+    let room = app.room(&id).await?;
+    // The rule is asked again in the transaction; here it spares the store those who come too early. Who has a place on
+    // another node by now gets it all the same.
+    let doors = || match live_place(&room, account) {
+        Some(place) => Ok(Some(place)),
+        None => room.sale().may_join(app.clock.wall()).map(|()| None),
+    };
+    if let Some(place) = app.surely(doors).await? {
+        return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
+    }
     let (status, position, joined_at) = match room.joins.join(&app, room.id, account).await? {
         Joined::New { position, joined_at } => (StatusCode::CREATED, position, joined_at),
         Joined::Known { position, joined_at } => (StatusCode::OK, position, joined_at),
@@ -99,8 +106,11 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
 /// The account's place, unless it is over: then joining makes a new one.
 fn live_place(room: &Room, account: AccountId) -> Option<Place> {
     let (place, visit) = room.look(account)?;
-    let over = matches!(visit, Some(Visit::Ended { .. }));
-    (!over).then_some(place)
+    (!is_over(visit.as_ref())).then_some(place)
+}
+
+const fn is_over(visit: Option<&Visit>) -> bool {
+    matches!(visit, Some(Visit::Ended { .. }))
 }
 
 fn join_answer(app: &App, room: &Room, account: AccountId, place: Place) -> JoinAnswer {
@@ -134,13 +144,13 @@ pub async fn status(
     Named(id): Named<String>,
 ) -> Result<ShortJson<Status>, Problem> {
     app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
-    let room = app.room(&id)?;
+    let room = app.room(&id).await?;
     stands(&app, &room, account, looks_only(&method, &headers)).await.map(ShortJson)
 }
 
 /// Where the account stands now. Who has been called goes inside by asking, unless this `looks_only`.
 pub(super) async fn stands(app: &Shared, room: &Room, account: AccountId, looks_only: bool) -> Result<Status, Problem> {
-    let (place, visit) = room.look(account).ok_or(Refusal::NotInQueue)?;
+    let (place, visit) = place(app, room, account).await?;
     let state = room.state(place, visit.as_ref());
     if state == Standing::Called && !looks_only && room.sale().may_shop(app.clock.wall()).is_ok() {
         return poll_called(app, room, account, place).await;
@@ -150,6 +160,15 @@ pub(super) async fn stands(app: &Shared, room: &Room, account: AccountId, looks_
         _ => None,
     };
     Ok(status_answer(app, room, account, place.position, state, inside))
+}
+
+/// The account's place. That there is none, or that it is over, is a "no" too: a new one may have been taken elsewhere.
+pub(super) async fn place(app: &App, room: &Room, account: AccountId) -> Result<(Place, Option<Visit>), Problem> {
+    match room.look(account) {
+        Some((place, visit)) if !is_over(visit.as_ref()) => return Ok((place, visit)),
+        _ => app.catch_up().await?,
+    }
+    Ok(room.look(account).ok_or(Refusal::NotInQueue)?)
 }
 
 /// Nobody asked for this answer yet, or only for its headers.
@@ -289,7 +308,7 @@ pub async fn leave(
     Named(id): Named<String>,
 ) -> Result<Json<LeaveAnswer>, Problem> {
     app.limits.check(RouteClass::Join, account, app.clock.monotonic())?;
-    let room = app.room(&id)?;
+    let room = app.room(&id).await?;
     let (store, sale) = (app.store.clone(), room.id);
     let leave = store::queue::Leave { sale, account };
     let position = app.detached(async move { Ok(store.run(leave).await?) }).await?;

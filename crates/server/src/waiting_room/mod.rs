@@ -4,6 +4,7 @@
 //! of other nodes a moment later. Alone on its store a node is complete: who is not in it is not in line. Where others write
 //! too, a "no" is said only after a look at what they wrote: [`crate::app::App::surely`].
 
+pub mod fill;
 pub mod joins;
 pub mod listeners;
 pub mod places;

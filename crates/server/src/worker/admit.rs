@@ -5,19 +5,18 @@ use store::admissions::{Tick, TickDone};
 
 use crate::app::App;
 
-pub async fn tick(app: &App) -> Result<(), Failure> {
+pub async fn tick(app: &App, epoch: i64) -> Result<(), Failure> {
     let wall = app.clock.wall();
     let mut failed = None;
     for room in app.rooms.all() {
         let sale = room.sale();
-        room.refresh(wall);
         if sale.built_at.is_none() || wall < sale.terms.opens_at || sale.has_ended(wall) {
             continue;
         }
-        match app.store.run(Tick { sale: room.id, epoch: app.epoch }).await {
+        match app.store.run(Tick { sale: room.id, epoch }).await {
             Ok(TickDone::NotLeader) => {
-                tracing::error!("another process has taken the lease: this one calls nobody");
-                return Ok(());
+                app.leadership.lost(epoch);
+                break;
             }
             Ok(_) => {}
             // The other sales go on.

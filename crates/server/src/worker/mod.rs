@@ -1,9 +1,11 @@
-//! What happens without being asked: calls, expiries, settlements, unfinished halls, seals of the audit log. One `tick(app)` per file.
+//! What happens without being asked: calls, expiries, settlements, unfinished halls, seals of the audit log. Of all workers on
+//! a store only the leader does it. One `tick(app)` per file.
 
 pub mod admit;
 pub mod build;
 pub mod expire;
 pub mod forget;
+pub mod lead;
 pub mod seal;
 pub mod settle;
 
@@ -24,31 +26,28 @@ const BUILD_EVERY: u64 = 25;
 /// Once an hour, counted in settlements.
 const FORGET_EVERY: u64 = 720;
 const SEAL_EVERY: u64 = 25;
-const TICKS_PER_SEC: u64 = 5;
 
 /// Ticks until `shutdown` turns true.
 pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
     let mut timer = tokio::time::interval(TICK);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let apart = tokio::spawn(work_apart(Arc::clone(&app), shutdown.clone()));
-    let mut requests = app.metrics.total();
+    let leading = tokio::spawn(lead::run(Arc::clone(&app), shutdown.clone()));
     for number in 1_u64.. {
         tokio::select! {
             _ = timer.tick() => {}
             _ = shutdown.wait_for(|asked| *asked) => break,
         }
         tick(&app, number).await;
-        if number % TICKS_PER_SEC == 0 {
-            let total = app.metrics.total();
-            app.metrics.set_per_sec(i64::try_from(total - requests).unwrap_or(i64::MAX));
-            requests = total;
-        }
     }
     apart.abort();
+    leading.abort();
+    lead::resign(&app).await;
 }
 
-/// One tick of everything that is due. Also the way tests move time on.
+/// One tick of everything that is due, where this process leads. Also the way tests move time on.
 pub async fn tick(app: &App, number: u64) {
+    let Some(epoch) = app.leads() else { return };
     if number.is_multiple_of(EXPIRE_EVERY) {
         report(app, "expire", expire::tick(app).await);
     }
@@ -56,9 +55,9 @@ pub async fn tick(app: &App, number: u64) {
         report(app, "build", build::tick(app).await);
     }
     if number.is_multiple_of(SEAL_EVERY) {
-        report(app, "seal", seal::tick(app).await);
+        report(app, "seal", seal::tick(app, epoch).await);
     }
-    report(app, "admit", admit::tick(app).await);
+    report(app, "admit", admit::tick(app, epoch).await);
 }
 
 /// Apart from the calls, which must wait neither for a slow provider nor for long readings.
@@ -69,6 +68,9 @@ async fn work_apart(app: Shared, mut shutdown: watch::Receiver<bool>) {
         tokio::select! {
             _ = timer.tick() => {}
             _ = shutdown.wait_for(|asked| *asked) => return,
+        }
+        if app.leads().is_none() {
+            continue;
         }
         report(&app, "settle", settle::tick(&app).await);
         if number.is_multiple_of(FORGET_EVERY) {

@@ -198,6 +198,7 @@ impl TestApp {
 
     /// Everything that the worker does, once.
     pub(crate) async fn tick(&self) {
+        server::follow::refresh(self.shared());
         server::worker::tick(self.shared(), EVERY_TICK).await;
     }
 

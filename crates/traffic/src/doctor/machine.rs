@@ -23,9 +23,9 @@ const DRIFT_MS_WARN: i64 = 20;
 /// The read model of a million waiting people and the database's cache.
 const MEMORY_WARN: u64 = 512 << 20;
 
-/// `db_max_conns`: connections to the database, which need files too.
-pub(super) fn checks(db_max_conns: u32) -> Vec<Check> {
-    let mut checks = vec![open_files(real::raise_open_files(), db_max_conns), clock()];
+/// `db_max_conns`: connections to the database, which need so many files each.
+pub(super) fn checks(db_max_conns: u32, files_each: u64) -> Vec<Check> {
+    let mut checks = vec![open_files(real::raise_open_files(), db_max_conns, files_each), clock()];
     checks.push(time_service(synchronised()));
     checks.extend(memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default(), real::cores()));
     checks.extend(outgoing(&fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default()));
@@ -33,10 +33,10 @@ pub(super) fn checks(db_max_conns: u32) -> Vec<Check> {
 }
 
 /// As the server judges it. `limit` is what it would have after raising it as far as it may.
-fn open_files(limit: u64, db_max_conns: u32) -> Check {
+fn open_files(limit: u64, db_max_conns: u32, files_each: u64) -> Check {
     let what = "open files";
     let found = format!("{limit}, which is {} connections", ConnectionLimits::new(limit).connections_max);
-    if let Err(wrong) = serve::check_open_files(limit, db_max_conns) {
+    if let Err(wrong) = serve::check_open_files(limit, db_max_conns, files_each) {
         return Check::fail(what, found, wrong.lines.join(" "));
     }
     if limit >= OPEN_FILES_WARN {
@@ -113,13 +113,13 @@ mod tests {
 
     #[test]
     fn few_open_files_are_warned_of_with_the_command() {
-        assert_eq!(open_files(OPEN_FILES_WARN, 16).status, Status::Ok);
-        let few = open_files(OPEN_FILES_WARN - 1, 16);
+        assert_eq!(open_files(OPEN_FILES_WARN, 16, 2).status, Status::Ok);
+        let few = open_files(OPEN_FILES_WARN - 1, 16, 2);
         assert_eq!(few.status, Status::Warn);
         assert!(few.found.contains("9999 connections") && few.advice.contains("LimitNOFILE=65536"), "{few}");
-        let least = open_files(128, 16);
+        let least = open_files(128, 16, 2);
         assert!(least.status == Status::Warn && least.found.contains("64 connections"), "{least}");
-        let too_few = open_files(127, 16);
+        let too_few = open_files(127, 16, 2);
         assert!(too_few.status == Status::Fail && too_few.advice.contains("at least 128 are needed"), "{too_few}");
     }
 

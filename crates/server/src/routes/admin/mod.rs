@@ -11,14 +11,13 @@ pub mod report;
 pub mod sales;
 
 use axum::response::{IntoResponse, Response};
-use domain::{AccountId, Refusal, SaleId};
+use domain::{Refusal, SaleId};
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 use store::audit::Act;
 use store::catalog::Sales;
 use utoipa::IntoParams;
-use uuid::Uuid;
 
 use super::{keyed, page};
 use crate::app::App;
@@ -60,8 +59,7 @@ pub(super) fn operator_key(
     bytes: &[u8],
 ) -> Result<Option<store::idempotency::Key>, Problem> {
     let key = keyed::find(headers, in_body)?;
-    let (nobody, nowhere) = (AccountId(Uuid::nil()), SaleId(Uuid::nil()));
-    Ok(key.map(|key| keyed::key(nobody, nowhere, verb, key, &String::from_utf8_lossy(bytes))))
+    Ok(key.map(|key| keyed::of_nobody(verb, key, &String::from_utf8_lossy(bytes))))
 }
 
 pub fn act(app: &App, act: &'static str, subject: String, details: &Value) -> Act {

@@ -14,7 +14,7 @@ use crate::app::{App, Shared};
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
-use crate::routes::health::STALENESS_MS;
+use crate::routes::health::staleness_ms;
 use crate::routes::new_sale::{NewSale, checked, make_sale};
 
 /// Makes a sale; answers when its seats are there.
@@ -49,7 +49,8 @@ pub async fn sale(State(app): State<Shared>, _: Operator, Named(id): Named<Strin
 pub(super) fn sale_json(app: &App, Listed { sale, seating, event }: &Listed) -> Value {
     let wall = app.clock.wall();
     let t = &sale.terms;
-    let phase = app.rooms.get(sale.id).map_or_else(|| sale.phase(wall, false), |room| room.phase(wall));
+    // The terms as the store has them: this node may hear of a change a moment later.
+    let phase = sale.phase(wall, app.rooms.get(sale.id).is_some_and(|room| room.stock.is_sold_out()));
     let sections = seating.sections().iter();
     json!({
         "sale_id": sale.id, "event": event_json(event), "phase": phase, "opens_at": t.opens_at, "ends_at": t.ends_at,
@@ -70,6 +71,6 @@ pub(super) fn sale_json(app: &App, Listed { sale, seating, event }: &Listed) -> 
 pub async fn stats(State(app): State<Shared>, _: Operator, Named(id): Named<String>) -> Result<Json<Value>, Problem> {
     let stats = app.store.read(SaleStats(sale_id(&id)?)).await?;
     let mut stats = serde_json::to_value(stats).map_err(|_| Problem::internal())?;
-    stats["staleness_ms"] = json!(STALENESS_MS);
+    stats["staleness_ms"] = json!(staleness_ms(&app));
     Ok(Json(stats))
 }
