@@ -14,7 +14,6 @@ use uuid::Uuid;
 
 use crate::admission::Admissions;
 use crate::config::{Config, ConfigError, Secret};
-use crate::hints::Hints;
 use crate::keys::{KEY_BYTES, Keys, seeded};
 use crate::limits::Limits;
 use crate::listener::ConnectionCounts;
@@ -72,7 +71,6 @@ pub struct App {
     pub started_at: Timestamp,
     /// Whether this node's worker is the one that works.
     pub leadership: Leadership,
-    pub hints: Hints,
     /// Set at shutdown: balancers should send nobody here.
     pub draining: AtomicBool,
 }
@@ -116,7 +114,7 @@ impl App {
         let ticket_key = config.ticket_key_file.as_deref().map(TicketSigner::read).transpose()?;
         let instance = ids.next();
         let redis = Redis::new(config.redis_url.clone(), instance);
-        let rooms = Arc::new(Rooms::default());
+        let rooms = Arc::new(Rooms::new(Arc::clone(&redis.hints)));
         let store = Store::open(store::Options {
             url: config.database_url.reveal(),
             clock: Arc::clone(&clock),
@@ -162,7 +160,6 @@ impl App {
             keys,
             instance,
             leadership,
-            hints: Hints,
             draining: AtomicBool::new(false),
         }))
     }

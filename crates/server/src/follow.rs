@@ -66,11 +66,11 @@ async fn tail(app: Shared, mut shutdown: watch::Receiver<bool>) {
 
 /// Waits for the next look.
 async fn turn(app: &App) {
-    if !app.hints.are_flowing() {
+    if !app.redis.hints.are_flowing() {
         return sleep(LOOK_EVERY).await;
     }
     tokio::select! {
-        () = app.hints.heard() => {}
+        () = app.redis.hints.heard() => {}
         () = sleep(LOOK_ANYWAY) => {}
     }
 }

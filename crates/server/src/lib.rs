@@ -7,7 +7,6 @@ pub mod body;
 pub mod config;
 pub mod extract;
 pub mod follow;
-pub mod hints;
 pub mod keys;
 pub mod limits;
 pub mod listener;

@@ -80,11 +80,31 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The one that it is about.
+    pub fn sale(&self) -> SaleId {
+        match self {
+            Self::Sale { sale, .. } => sale.id,
+            Self::Joined { sale, .. }
+            | Self::Called { sale, .. }
+            | Self::Recalled { sale, .. }
+            | Self::Claimed { sale, .. }
+            | Self::Returned { sale, .. }
+            | Self::Ended { sale, .. }
+            | Self::Seats { sale, .. } => *sale,
+        }
+    }
+}
+
 /// Hears of every committed change once, and of this node's own before the caller gets its answer. Of one seat, and of
 /// one sale's terms, an earlier change never comes after a later one; where several nodes write, changes of one place in
 /// line may.
 pub trait Observer: Send + Sync + 'static {
     fn committed(&self, changes: &[Change]);
+
+    /// These were committed by this process, and others who share the store know of them only when they look. What they
+    /// are about may have been told as [`Observer::committed`] before.
+    fn others_must_look(&self, _changes: &[Change]) {}
 }
 
 /// For tools and tests that keep no read model.

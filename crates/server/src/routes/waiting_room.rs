@@ -81,7 +81,9 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
     let seen = id.parse().ok().and_then(|sale| app.rooms.get(sale));
     if let Some((room, place)) = seen.and_then(|room| live_place(&room, account).map(|place| (room, place))) {
         app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
-        return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
+        if let Some(place) = still_there(&app, &room, account, place).await {
+            return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
+        }
     }
     app.limits.check(RouteClass::Join, account, app.clock.monotonic())?;
     let room = app.room(&id).await?;
@@ -107,6 +109,12 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
 fn live_place(room: &Room, account: AccountId) -> Option<Place> {
     let (place, visit) = room.look(account)?;
     (!is_over(visit.as_ref())).then_some(place)
+}
+
+/// The place that memory knows, unless it has ended on another node: who left there and joins here gets a new one. While
+/// the store cannot be asked, what is known is told.
+async fn still_there(app: &App, room: &Room, account: AccountId, place: Place) -> Option<Place> {
+    if app.store.is_shared() && app.catch_up().await.is_ok() { live_place(room, account) } else { Some(place) }
 }
 
 const fn is_over(visit: Option<&Visit>) -> bool {

@@ -18,6 +18,8 @@ use domain::sale::Sale;
 use domain::seat_map::Seating;
 use store::{Change, Observer};
 
+use crate::redis::Hints;
+
 pub use places::Visit;
 pub use room::Room;
 
@@ -25,9 +27,15 @@ pub use room::Room;
 #[derive(Default)]
 pub struct Rooms {
     by_sale: papaya::HashMap<SaleId, Arc<Room>>,
+    hints: Arc<Hints>,
 }
 
 impl Rooms {
+    /// What is committed here is hinted at there.
+    pub fn new(hints: Arc<Hints>) -> Self {
+        Self { hints, ..Self::default() }
+    }
+
     pub fn get(&self, sale: SaleId) -> Option<Arc<Room>> {
         self.by_sale.pin().get(&sale).cloned()
     }
@@ -46,19 +54,20 @@ impl Rooms {
 impl Observer for Rooms {
     fn committed(&self, changes: &[Change]) {
         for change in changes {
-            match change {
-                Change::Sale { sale, seating } => self.open(sale, seating).set_sale(Sale::clone(sale)),
-                Change::Joined { sale, .. }
-                | Change::Called { sale, .. }
-                | Change::Recalled { sale, .. }
-                | Change::Claimed { sale, .. }
-                | Change::Returned { sale, .. }
-                | Change::Ended { sale, .. }
-                | Change::Seats { sale, .. } => {
-                    if let Some(room) = self.get(*sale) {
-                        room.apply(change);
-                    }
-                }
+            if let Change::Sale { sale, seating } = change {
+                self.open(sale, seating).set_sale(Sale::clone(sale));
+            } else if let Some(room) = self.get(change.sale()) {
+                room.apply(change);
+            }
+        }
+    }
+
+    fn others_must_look(&self, changes: &[Change]) {
+        let mut last = None;
+        for sale in changes.iter().map(Change::sale) {
+            // A batch of a thousand joins is one hint.
+            if last.replace(sale) != Some(sale) {
+                self.hints.changed(sale);
             }
         }
     }

@@ -307,7 +307,7 @@ async fn rehearsal_accounts_are_the_same_for_the_same_prefix_and_their_tokens_wo
 
 #[tokio::test]
 async fn a_second_server_on_the_same_data_is_refused() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let refused = app.start_second().await;
     assert!(refused.contains("in use by another Traffic server"), "{refused}");
     app.get("/health/live").send().await.expect(StatusCode::OK);

@@ -1,9 +1,12 @@
-//! A server for one test: real router, real store in a folder of its own, hand-driven clock, counted ids.
+//! A server for one test: real router, real store of its own, hand-driven clock, counted ids.
+//!
+//! `TRAFFIC_TEST_PROFILE` says what it runs on. `embedded`, the default: one node on SQLite. `cluster`: two nodes on one
+//! PostgreSQL database; requests go to one and the other in turn, and the worker of the first one ticks.
 //!
 //! Every answer is checked on the way: a 4xx or 5xx is a complete problem document, and an `internal` error that the
 //! test did not announce fails the test when the app is dropped.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,9 +20,10 @@ use serde_json::{Value, json};
 use server::app::{App, Ids, Outside, Shared, StartError};
 use server::config::{Config, Settings};
 use store::payment::Provider;
-use tempfile::TempDir;
 use tower::ServiceExt;
 use uuid::Uuid;
+
+use crate::profile::{Data, profile};
 
 /// 2026-11-23T12:00:00Z
 pub(crate) const START: Timestamp = Timestamp(1_795_435_200_000);
@@ -63,8 +67,10 @@ impl Ids for CountedIds {
 type Broken = Arc<Mutex<Vec<String>>>;
 
 pub(crate) struct TestApp {
-    /// None only while it restarts.
-    running: Option<(Shared, Router)>,
+    /// Empty only while it restarts.
+    nodes: Vec<Node>,
+    /// Which node gets the next request.
+    turn: AtomicUsize,
     clock: Arc<HandClock>,
     ids: Arc<CountedIds>,
     env: Vec<(&'static str, &'static str)>,
@@ -72,7 +78,12 @@ pub(crate) struct TestApp {
     payments: Option<Arc<dyn Provider>>,
     broken: Broken,
     prefixes: AtomicU64,
-    folder: TempDir,
+    data: Data,
+}
+
+struct Node {
+    app: Shared,
+    router: Router,
 }
 
 impl Drop for TestApp {
@@ -104,16 +115,33 @@ impl TestApp {
 
     /// With settings as the environment gives them.
     pub(crate) async fn with(env: &[(&'static str, &'static str)]) -> Self {
-        let mut app = Self::stopped(env, None);
-        app.boot().await;
-        app
+        Self::stopped(env, None).booted(profile().nodes()).await
     }
 
     /// With a payment provider of the test's own.
     pub(crate) async fn paid_by(payments: Arc<dyn Provider>) -> Self {
-        let mut app = Self::stopped(&[], Some(payments));
-        app.boot().await;
-        app
+        Self::stopped(&[], Some(payments)).booted(profile().nodes()).await
+    }
+
+    /// One node in both profiles: for what each node counts for itself.
+    pub(crate) async fn one_node() -> Self {
+        Self::stopped(&[], None).booted(1).await
+    }
+
+    /// One node on SQLite in both profiles. For what is so only there, a closed store that tells who is not in line or a
+    /// file that belongs to one process; and where tokio's time stands still, which a socket to a database does not.
+    pub(crate) async fn embedded() -> Self {
+        Self::on_data(Data::folder(), &[], None).booted(1).await
+    }
+
+    /// The same with a payment provider of the test's own.
+    pub(crate) async fn embedded_paid_by(payments: Arc<dyn Provider>) -> Self {
+        Self::on_data(Data::folder(), &[], Some(payments)).booted(1).await
+    }
+
+    /// So many nodes on one PostgreSQL database in both profiles.
+    pub(crate) async fn cluster(nodes: usize) -> Self {
+        Self::on_data(Data::database(), &[], None).booted(nodes).await
     }
 
     /// Why a server does not start with these settings.
@@ -122,21 +150,34 @@ impl TestApp {
     }
 
     fn stopped(env: &[(&'static str, &'static str)], payments: Option<Arc<dyn Provider>>) -> Self {
+        Self::on_data(Data::of(profile()), env, payments)
+    }
+
+    fn on_data(data: Data, env: &[(&'static str, &'static str)], payments: Option<Arc<dyn Provider>>) -> Self {
         Self {
-            running: None,
+            nodes: Vec::new(),
+            turn: AtomicUsize::new(0),
             clock: Arc::default(),
             ids: Arc::default(),
             env: env.to_vec(),
             payments,
             broken: Broken::default(),
             prefixes: AtomicU64::new(0),
-            folder: tempfile::tempdir().expect("a temp folder"),
+            data,
         }
     }
 
-    async fn boot(&mut self) {
-        let (app, router) = self.node().await.expect("the app starts");
-        self.running = Some((app, router));
+    async fn booted(mut self, nodes: usize) -> Self {
+        for _ in 0..nodes {
+            self.boot().await;
+        }
+        self
+    }
+
+    /// Another node on the same data; it is the last one.
+    pub(crate) async fn boot(&mut self) {
+        let node = self.node().await.expect("the app starts");
+        self.nodes.push(node);
     }
 
     /// Why another server cannot start beside this one.
@@ -144,11 +185,10 @@ impl TestApp {
         self.node().await.err().expect("one server per data folder").to_string()
     }
 
-    async fn node(&self) -> Result<(Shared, Router), StartError> {
-        let url = format!("sqlite://{}/traffic.db", self.folder.path().display());
-        let flags = Settings { dev: true, database_url: url.parse().ok(), ..Settings::default() };
+    async fn node(&self) -> Result<Node, StartError> {
+        let flags = Settings { dev: true, database_url: self.data.url().parse().ok(), ..Settings::default() };
         let env = |name: &str| match name {
-            "DB_MAX_CONNS" => Some("2".to_owned()),
+            "DB_MAX_CONNS" => Some(self.data.connections().to_owned()),
             name => self.env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
         };
         let config = Config::load(&flags, &env, None).expect("settings of a test");
@@ -166,25 +206,80 @@ impl TestApp {
             Arc::get_mut(&mut app).expect("nobody else has it yet").payments = Arc::clone(payments);
         }
         let router = server::router::router(Arc::clone(&app));
-        Ok((app, router))
+        Ok(Node { app, router })
     }
 
-    /// A new process on the same data.
+    /// New processes on the same data.
     pub(crate) async fn restart(&mut self) {
-        if let Some((app, router)) = self.running.take() {
+        let nodes = self.nodes.len();
+        for Node { app, router } in self.nodes.drain(..) {
             app.store.close().await;
             drop(router);
             assert_eq!(Arc::strong_count(&app), 1, "nothing of the old process lives on");
         }
-        self.boot().await;
+        for _ in 0..nodes {
+            self.boot().await;
+        }
+    }
+
+    /// The node whose worker ticks.
+    pub(crate) fn shared(&self) -> &Shared {
+        self.at(0)
+    }
+
+    pub(crate) fn at(&self, node: usize) -> &Shared {
+        &self.nodes[node].app
+    }
+
+    fn apps(&self) -> impl Iterator<Item = &Shared> {
+        self.nodes.iter().map(|node| &node.app)
+    }
+
+    /// The next request goes to this node.
+    pub(crate) fn on(&self, node: usize) -> &Self {
+        self.turn.store(node, Ordering::SeqCst);
+        self
     }
 
     pub(crate) fn router(&self) -> Router {
-        self.running.as_ref().expect("it runs").1.clone()
+        self.router_of(self.turn.fetch_add(1, Ordering::SeqCst))
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.running.as_ref().expect("it runs").0
+    pub(crate) fn router_of(&self, node: usize) -> Router {
+        self.nodes[node % self.nodes.len()].router.clone()
+    }
+
+    /// One node hears what the others did.
+    pub(crate) async fn hear(&self, node: usize) {
+        self.at(node).store.catch_up().await.expect("the store answers");
+    }
+
+    /// Verbs and queries asked of the store by all nodes.
+    pub(crate) fn asked(&self) -> u64 {
+        self.apps().map(|app| app.store.asked()).sum()
+    }
+
+    /// Nothing can be read or written any more.
+    pub(crate) async fn close_store(&self) {
+        for app in self.apps() {
+            app.store.close().await;
+        }
+    }
+
+    pub(crate) fn streams_open(&self) -> usize {
+        self.apps().map(|app| app.streams.open()).sum()
+    }
+
+    pub(crate) fn drain(&self) {
+        self.apps().for_each(|app| app.drain());
+    }
+
+    /// A moment passes, within which every node promises to hear what the others did. Between a join and a poll there is
+    /// none: who has a place is known at once.
+    pub(crate) async fn heard(&self) {
+        for node in 0..self.nodes.len() {
+            self.hear(node).await;
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -196,15 +291,28 @@ impl TestApp {
         self.clock.0.fetch_add(ms, Ordering::SeqCst);
     }
 
-    /// Everything that the worker does, once.
+    /// Everything that nodes do by themselves, once; then all have heard of it. Called after time went on, no look waits.
     pub(crate) async fn tick(&self) {
-        server::follow::refresh(self.shared());
-        server::worker::tick(self.shared(), EVERY_TICK).await;
+        self.hear(0).await;
+        self.work(0).await;
+        for node in 1..self.nodes.len() {
+            self.hear(node).await;
+            server::follow::refresh(self.at(node));
+        }
+    }
+
+    /// What one node does by itself.
+    pub(crate) async fn work(&self, node: usize) {
+        let app = self.at(node);
+        server::follow::refresh(app);
+        server::worker::lead::tick(app).await.expect("the store answers");
+        server::worker::tick(app, EVERY_TICK).await;
     }
 
     /// Asks the payment provider about lost answers, as the worker does.
     pub(crate) async fn settle(&self) {
         server::worker::settle::tick(self.shared()).await.expect("settling");
+        self.heard().await;
     }
 
     /// Time passes as it does with a running worker.
@@ -218,7 +326,7 @@ impl TestApp {
 
     pub(crate) fn call(&self, method: Method, path: impl AsRef<str>) -> Call {
         Call {
-            router: self.running.as_ref().expect("it runs").1.clone(),
+            router: self.router(),
             broken: Arc::clone(&self.broken),
             parts: Request::builder().method(method).uri(path.as_ref()),
             body: Body::empty(),
@@ -342,6 +450,7 @@ impl TestApp {
 
     /// The seats' statuses by id, as a shopper sees them.
     pub(crate) async fn seat(&self, sale: &str, shopper: &Shopper, seat: &str) -> String {
+        self.heard().await;
         let answer = self.get(format!("/v1/sales/{sale}/seats")).admission(shopper).send().await;
         let seats = answer.expect(StatusCode::OK)["seats"].as_array().expect("seats").clone();
         let found = seats.iter().find(|one| one["id"] == seat).expect("the seat");
@@ -392,6 +501,11 @@ impl Call {
     pub(crate) async fn open(self) -> http::Response<Body> {
         let request = self.parts.body(self.body).expect("a request");
         self.router.oneshot(request).await.expect("a router never fails")
+    }
+
+    /// By another router than the node's own.
+    pub(crate) fn through(self, router: Router) -> Self {
+        Self { router, ..self }
     }
 
     pub(crate) async fn send(self) -> Answer {

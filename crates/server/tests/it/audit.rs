@@ -95,7 +95,7 @@ async fn the_log_is_read_by_pages() {
 
 #[tokio::test]
 async fn a_wrong_key_is_counted_and_leaves_no_entry() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     for key in ["", "dev-admin-kez"] {
         let call = app.post("/v1/admin/events").header("x-admin-key", key);
         call.send().await.refused(401, "admin_key_invalid");

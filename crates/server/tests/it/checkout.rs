@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use crate::app::{Shopper, TestApp};
 
 async fn ready(terms: Value) -> (TestApp, String, Shopper, String) {
-    let app = TestApp::start().await;
+    ready_in(TestApp::start().await, terms).await
+}
+
+async fn ready_in(app: TestApp, terms: Value) -> (TestApp, String, Shopper, String) {
     let sale = app.sale_with(terms).await;
     let shopper = app.admitted(&sale).await;
     let hold = app.held(&sale, &shopper, &["GA-1-1", "GA-1-2"]).await;
@@ -54,7 +57,7 @@ async fn a_lost_answer_is_unknown_until_it_is_settled_and_then_the_same_key_has_
 /// Paused time runs by itself while everybody waits: the ten seconds pass at once.
 #[tokio::test(start_paused = true)]
 async fn a_repeat_while_the_first_is_paying_waits_and_then_says_unknown() {
-    let (app, sale, shopper, hold) = ready(json!({})).await;
+    let (app, sale, shopper, hold) = ready_in(TestApp::embedded().await, json!({})).await;
     app.pay(&sale, &shopper, paying_with(&hold, "k", "sim_timeout")).await.refused(503, "outcome_unknown");
     app.pay(&sale, &shopper, paying_with(&hold, "k", "sim_timeout")).await.refused(503, "outcome_unknown");
     assert_eq!(app.stats(&sale).await["paying"], 1);
@@ -192,7 +195,7 @@ async fn a_payment_that_cannot_be_written_is_not_called_refused() {
     let unsettled = store::settlement::Unsettled { older_than_ms: 0 };
     let paying = app.shared().store.read(unsettled).await.expect("orders").remove(0);
 
-    app.shared().store.close().await;
+    app.close_store().await;
     let answer = server::routes::checkout::settle(app.shared(), &paying.charge, true).await;
     assert_eq!(answer.expect_err("the store is closed").code, "outcome_unknown");
 }

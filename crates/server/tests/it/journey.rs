@@ -137,7 +137,7 @@ async fn a_fan_signs_in_with_the_password_and_with_no_other() {
 
 #[tokio::test]
 async fn wrong_passwords_are_limited_and_right_ones_are_not() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     register(&app, "fan@example.com").await;
     let login = |password: &str| {
         app.post("/v1/auth/login").json(&json!({ "email": "fan@example.com", "password": password })).send()
@@ -155,7 +155,7 @@ async fn wrong_passwords_are_limited_and_right_ones_are_not() {
 
 #[tokio::test]
 async fn guesses_sent_at_once_are_limited_like_guesses_in_a_row() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     register(&app, "fan@example.com").await;
     let body = json!({ "email": "fan@example.com", "password": "wrong password" });
     let guesses: JoinSet<_> = (0..30).map(|_| app.post("/v1/auth/login").json(&body).send()).collect();

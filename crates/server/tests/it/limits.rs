@@ -1,4 +1,4 @@
-//! Floods: refused with the time to come back, and nobody's place moves.
+//! Floods: refused with the time to come back, and nobody's place moves. Each node counts for itself.
 
 use http::StatusCode;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::app::TestApp;
 
 #[tokio::test]
 async fn a_flood_of_checkouts_is_refused_and_goes_on_later() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let sale = app.sale().await;
     let shopper = app.admitted(&sale).await;
     let (other, hold) = (app.admitted(&sale).await, app.held(&sale, &shopper, &["GA-1-1"]).await);
@@ -28,7 +28,7 @@ async fn a_flood_of_checkouts_is_refused_and_goes_on_later() {
 
 #[tokio::test]
 async fn a_flood_of_polls_is_refused_without_the_store_and_gains_nothing() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let sale = app.sale_with(json!({ "admit_per_minute": 60 })).await;
     let fans = app.fans(2).await;
     for fan in &fans {
@@ -48,7 +48,7 @@ async fn a_flood_of_polls_is_refused_without_the_store_and_gains_nothing() {
 
 #[tokio::test]
 async fn a_flood_of_joins_moves_nobody() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let sale = app.sale_with(json!({ "admit_per_minute": 0 })).await;
     let fans = app.fans(3).await;
     for fan in &fans {
@@ -75,7 +75,7 @@ async fn a_flood_of_joins_moves_nobody() {
 
 #[tokio::test]
 async fn leaving_and_joining_again_without_end_is_limited() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let sale = app.sale_with(json!({ "admit_per_minute": 0 })).await;
     let fan = app.fan().await;
     for position in 1..=10 {
@@ -87,7 +87,7 @@ async fn leaving_and_joining_again_without_end_is_limited() {
 
 #[tokio::test]
 async fn knocking_at_closed_doors_costs_only_ones_own_allowance() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let sale = app.sale_with(json!({ "opens_at": app.now().plus_sec(60) })).await;
     let (eager, calm) = (app.fan().await, app.fan().await);
     for _ in 0..20 {
@@ -101,7 +101,7 @@ async fn knocking_at_closed_doors_costs_only_ones_own_allowance() {
 
 #[tokio::test]
 async fn holding_and_giving_back_without_end_is_limited() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let sale = app.sale().await;
     let shopper = app.admitted(&sale).await;
     for round in 0..30 {

@@ -52,6 +52,7 @@ async fn a_node_tells_that_it_lives_and_since_when() {
     let mut app = TestApp::start().await;
     let started = app.now();
     app.advance(5_000);
+    app.heard().await;
     let live = app.get("/health/live").send().await;
     let facts = live.expect(StatusCode::OK).clone();
     assert_eq!((&facts["status"], &facts["staleness_ms"]), (&json!("live"), &json!(0)));
@@ -65,7 +66,7 @@ async fn a_node_tells_that_it_lives_and_since_when() {
 
 #[tokio::test]
 async fn metrics_name_routes_by_template_and_never_a_person() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let sale = app.sale().await;
     let shopper = app.admitted(&sale).await;
     let hold = app.held(&sale, &shopper, &["GA-1-1"]).await;

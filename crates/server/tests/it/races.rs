@@ -202,7 +202,7 @@ impl Provider for Crashing {
 async fn a_crash_after_the_key_was_written_leaves_no_retry_in_progress() {
     for (truth, charges) in [(Verdict::Captured, 1), (Verdict::Declined, 2)] {
         let provider = Arc::new(Crashing { charged: AtomicUsize::new(0), truth });
-        let mut app = TestApp::paid_by(Arc::clone(&provider) as Arc<dyn Provider>).await;
+        let mut app = TestApp::embedded_paid_by(Arc::clone(&provider) as Arc<dyn Provider>).await;
         let sale = app.sale().await;
         let shopper = app.admitted(&sale).await;
         let hold = app.held(&sale, &shopper, &["GA-1-1"]).await;

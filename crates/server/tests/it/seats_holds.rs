@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::app::{Answer, Shopper, TestApp};
 
 async fn seats(app: &TestApp, sale: &str, shopper: &Shopper, query: &str) -> Answer {
+    app.heard().await;
     app.get(format!("/v1/sales/{sale}/seats{query}")).admission(shopper).send().await
 }
 
@@ -62,7 +63,7 @@ async fn available_gives_a_run_of_free_seats_and_no_more_than_the_limit() {
 
 #[tokio::test]
 async fn since_tells_only_what_changed_and_forgets_other_lives() {
-    let mut app = TestApp::start().await;
+    let mut app = TestApp::one_node().await;
     let sale = app.sale().await;
     let shopper = app.admitted(&sale).await;
     let all = seats(&app, &sale, &shopper, "").await;
@@ -86,7 +87,7 @@ async fn since_tells_only_what_changed_and_forgets_other_lives() {
 
 #[tokio::test]
 async fn an_unchanged_hall_is_304_and_a_changed_one_is_not() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let sale = app.sale().await;
     let shopper = app.admitted(&sale).await;
     let path = format!("/v1/sales/{sale}/seats");

@@ -108,7 +108,7 @@ async fn a_stream_says_what_status_says() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_comes_exactly_when_status_says_to_ask_again() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let (sale, fans) = waiting(&app, 20).await;
     let mut intervals = Vec::new();
     for fan in &fans {
@@ -128,9 +128,9 @@ async fn an_event_comes_exactly_when_status_says_to_ask_again() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_needs_no_store() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let (sale, fans) = waiting(&app, 2).await;
-    app.shared().store.close().await;
+    app.close_store().await;
     let mut stream = open(&app, &sale, &fans[1]).await;
     for _ in 0..5 {
         assert_eq!(stream.next().await.unwrap().data["position"], 2);
@@ -139,7 +139,7 @@ async fn waiting_needs_no_store() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_finds_one_event_and_no_backlog() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let (sale, fans) = waiting(&app, 1).await;
     let mut stream = open(&app, &sale, &fans[0]).await;
     tokio::time::sleep(Duration::from_secs(600)).await;
@@ -151,7 +151,7 @@ async fn a_slow_reader_finds_one_event_and_no_backlog() {
 
 #[tokio::test]
 async fn a_call_ends_the_wait_at_once_and_goes_inside() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let sale = app.sale_with(json!({ "admit_per_minute": 6 })).await;
     let fans = join(&app, &sale, 21).await;
     app.advance(RUSH_MS);
@@ -219,7 +219,7 @@ async fn a_stream_ends_when_the_entry_ends() {
         assert_eq!(again.soon().await["state"], state, "a stream opened afterwards says so and ends");
         again.ends().await;
     }
-    assert_eq!(app.shared().streams.open(), 0);
+    assert_eq!(app.streams_open(), 0);
 }
 
 #[tokio::test]
@@ -266,7 +266,7 @@ async fn everybody_hears_within_a_second_that_the_sale_is_sold_out_or_over() {
 
 #[tokio::test(start_paused = true)]
 async fn the_admission_stays_fresh_while_its_fan_is_inside() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let sale = app.sale().await;
     let shopper = app.admitted(&sale).await;
     let mut stream = open(&app, &sale, &shopper.fan).await;
@@ -283,13 +283,13 @@ async fn the_admission_stays_fresh_while_its_fan_is_inside() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_waits_for_the_store_and_says_meanwhile_that_it_lives() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let sale = app.sale().await;
     let fan = join(&app, &sale, 1).await.remove(0);
     let mut stream = open(&app, &sale, &fan).await;
     assert_eq!(stream.next().await.unwrap().data["state"], "waiting");
     app.pass(200).await;
-    app.shared().store.close().await;
+    app.close_store().await;
     let since = now();
     let next = timeout(Duration::from_secs(9), stream.next()).await;
     assert!(next.is_err(), "the store is closed, so nobody goes inside: {next:?}");
@@ -297,12 +297,12 @@ async fn a_stream_waits_for_the_store_and_says_meanwhile_that_it_lives() {
     assert!((3..=5).contains(&stream.heartbeats), "every two seconds it tries again: {}", stream.heartbeats);
     app.streaming(&sale, &fan).send().await.refused(503, "overloaded");
     drop(stream);
-    assert_eq!(app.shared().streams.open(), 0);
+    assert_eq!(app.streams_open(), 0);
 }
 
 #[tokio::test]
 async fn streams_are_bounded() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let (sale, fans) = waiting(&app, 4).await;
     let mut streams = Vec::new();
     for _ in 0..STREAMS_PER_ACCOUNT {
@@ -311,7 +311,7 @@ async fn streams_are_bounded() {
     app.streaming(&sale, &fans[0]).send().await.refused(429, "rate_limited");
     app.status(&sale, &fans[0]).await.expect(StatusCode::OK);
     for fan in &fans[1..] {
-        while streams.len() < STREAMS_MAX && app.shared().streams.open() % STREAMS_PER_ACCOUNT != 3 {
+        while streams.len() < STREAMS_MAX && app.streams_open() % STREAMS_PER_ACCOUNT != 3 {
             streams.push(open(&app, &sale, fan).await);
         }
         if streams.len() < STREAMS_MAX {
@@ -336,15 +336,15 @@ async fn a_stream_ends_when_the_node_drains() {
     stream.soon().await;
     let reader = tokio::spawn(async move { stream.ends().await });
     tokio::task::yield_now().await;
-    app.shared().drain();
+    app.drain();
     reader.await.unwrap();
     app.streaming(&sale, &fans[1]).send().await.refused(503, "draining");
-    assert_eq!(app.shared().streams.open(), 0);
+    assert_eq!(app.streams_open(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_ends_after_an_hour_so_that_its_session_is_shown_again() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let (sale, fans) = waiting(&app, 1).await;
     let mut stream = open(&app, &sale, &fans[0]).await;
     stream.next().await.unwrap();
@@ -393,10 +393,10 @@ async fn a_client_that_hangs_up_frees_its_stream() {
     let (sale, fans) = waiting(&app, 1).await;
     let (addr, shutdown, task) = serve(&app);
     let socket = connect(addr, &sale, &fans[0]).await;
-    assert_eq!(app.shared().streams.open(), 1);
+    assert_eq!(app.streams_open(), 1);
     drop(socket);
     let gone = async {
-        while app.shared().streams.open() > 0 {
+        while app.streams_open() > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
@@ -412,7 +412,7 @@ async fn a_stream_does_not_hold_up_the_shutdown() {
     let (addr, shutdown, task) = serve(&app);
     let mut socket = connect(addr, &sale, &fans[0]).await;
     shutdown.send_replace(true);
-    app.shared().drain();
+    app.drain();
     timeout(SOON, task).await.expect("before the drain is over").unwrap();
     let mut rest = String::new();
     socket.read_to_string(&mut rest).await.unwrap();

@@ -190,7 +190,7 @@ async fn every_poll_inside_names_the_same_claim_and_deadline() {
 
 #[tokio::test]
 async fn the_token_is_signed_anew_at_half_its_life_for_the_same_claim() {
-    let app = TestApp::start().await;
+    let app = TestApp::one_node().await;
     let sale = app.sale().await;
     let shopper = app.admitted(&sale).await;
     app.advance(44_000);
@@ -262,6 +262,7 @@ async fn ahead_count_leaves_out_who_has_gone_and_falls_with_the_calls() {
     let ahead = async |fan: &Fan| app.status(&sale, fan).await["ahead_count"].as_i64().unwrap();
     assert_eq!(ahead(&fans[5]).await, 5);
     app.leave(&sale, &fans[2]).await.expect(StatusCode::OK);
+    app.heard().await;
     assert_eq!((ahead(&fans[5]).await, ahead(&fans[1]).await), (4, 1));
     app.pass(1_000).await;
     assert_eq!((ahead(&fans[5]).await, ahead(&fans[0]).await), (3, 0));
@@ -286,11 +287,11 @@ async fn the_next_poll_is_a_second_away_near_the_call_and_never_over_twenty() {
 
 #[tokio::test]
 async fn waiting_fans_are_answered_without_the_store() {
-    let app = TestApp::start().await;
+    let app = TestApp::embedded().await;
     let sale = app.sale_with(json!({ "admit_per_minute": 0 })).await;
     let fans = line(&app, &sale, 3).await;
     let stranger = app.fan().await;
-    app.shared().store.close().await;
+    app.close_store().await;
     for (at, fan) in fans.iter().enumerate() {
         assert_eq!(app.status(&sale, fan).await.expect(StatusCode::OK)["position"], json!(at + 1));
         assert_eq!(app.join(&sale, fan).await.expect(StatusCode::OK)["position"], json!(at + 1));
@@ -308,20 +309,21 @@ async fn a_status_poll_reads_no_store() {
     let newcomer = app.fan().await;
     app.pass(2_000).await;
     assert_eq!(app.status(&sale, &fans[0]).await["state"], "inside", "the one poll that writes");
-    let before = app.shared().store.asked();
+    app.heard().await;
+    let before = app.asked();
     let mut answers = Vec::new();
     for fan in &fans {
         answers.push(app.status(&sale, fan).await.expect(StatusCode::OK).clone());
     }
-    assert_eq!(app.shared().store.asked(), before, "a poll asked the store");
+    assert_eq!(app.asked(), before, "a poll asked the store");
     assert_eq!((&answers[0]["state"], &answers[2]["state"]), (&json!("inside"), &json!("waiting")));
-    app.shared().store.close().await;
+    app.close_store().await;
     for (fan, answer) in fans.iter().zip(&answers) {
         assert_eq!(app.status(&sale, fan).await.expect(StatusCode::OK), answer);
     }
     // The counter does count: the first join of a newcomer is a write.
     app.join(&sale, &newcomer).await.refused(503, "overloaded");
-    assert!(app.shared().store.asked() > before);
+    assert!(app.asked() > before);
 }
 
 #[tokio::test]
@@ -332,6 +334,7 @@ async fn leaving_gives_the_place_up_for_good() {
     let left = app.leave(&sale, &fans[0]).await;
     let left = left.expect(StatusCode::OK);
     assert_eq!((&left["position"], &left["state"]), (&json!(1), &json!("left")));
+    app.heard().await;
     assert_eq!(app.status(&sale, &fans[0]).await.expect(StatusCode::OK)["state"], "left");
     let again = app.join(&sale, &fans[0]).await;
     let again = again.expect(StatusCode::CREATED);

@@ -73,7 +73,8 @@ struct Told {
 struct Looker {
     /// Everything below has been read.
     from: i64,
-    /// The number of the last look that ended well.
+    /// The number of the last look, and of the last one that ended well.
+    tried: u64,
     done: u64,
     began_at: Option<Duration>,
     swept_at: Duration,
@@ -104,7 +105,7 @@ impl Feed {
             observer,
             told: Mutex::default(),
             begun: AtomicU64::new(0),
-            looker: Gate::new(Looker { from, done: 0, began_at: None, swept_at: now }),
+            looker: Gate::new(Looker { from, tried: 0, done: 0, began_at: None, swept_at: now }),
             heard_at: AtomicI64::new(millis(now)),
             clock,
             broken,
@@ -113,6 +114,7 @@ impl Feed {
 
     /// Tells this node's own changes, once they are committed.
     pub(super) fn committed(&self, written: &Written, changes: Vec<Change>) {
+        self.observer.others_must_look(&changes);
         self.tell(&mut self.lock(), written, changes);
     }
 
@@ -128,7 +130,14 @@ impl Feed {
         // In a task of its own: whoever goes away must not break off a look that others wait for.
         let look = tokio::spawn(async move {
             let mut looker = feed.looker.lock().await;
-            if looker.done >= wanted { Ok(()) } else { feed.look(&mut looker).await }
+            if looker.done >= wanted {
+                Ok(())
+            } else if looker.tried >= wanted {
+                // One look for all who wait, when it fails too: else each would wait for the failures of all before.
+                Err(DbError::Unreachable("a look at what other nodes did has failed".into()))
+            } else {
+                feed.look(&mut looker).await
+            }
         });
         match look.await {
             Ok(done) => done.map_err(|error| Failure::from(Stop::Db(error))),
@@ -146,6 +155,7 @@ impl Feed {
             self.broken.send_replace(true);
         }
         let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        looker.tried = number;
         let began_at = self.clock.monotonic();
         looker.began_at = Some(began_at);
         let mut lease = Lease::take(&self.pool).await?;

@@ -18,10 +18,11 @@ enum Told {
     /// From the first position to the last one.
     Joined(SaleId, i64, i64),
     Called(SaleId, i64, i64, i64),
-    Recalled(SaleId, AccountId, i64),
+    /// Position, and since when.
+    Recalled(SaleId, AccountId, i64, i64),
     /// Claim, position, since when, until when.
     Claimed(SaleId, AccountId, ClaimId, i64, i64, i64),
-    Returned(SaleId, AccountId, i64),
+    Returned(SaleId, AccountId, i64, i64),
     Ended(SaleId, AccountId, i64, String),
     Seats(SaleId, Vec<u32>, String),
 }
@@ -47,11 +48,11 @@ fn one(change: &Change) -> Told {
         Change::Sale { sale, .. } => Told::Sale(sale.id),
         Change::Joined { sale, position, .. } => Told::Joined(*sale, *position, *position),
         Change::Called { sale, through, people, at } => Told::Called(*sale, *through, *people, at.millis()),
-        Change::Recalled { sale, account, at } => Told::Recalled(*sale, *account, at.millis()),
+        Change::Recalled { sale, account, position, at } => Told::Recalled(*sale, *account, *position, at.millis()),
         Change::Claimed { sale, account, claim: c } => {
             Told::Claimed(*sale, *account, c.id, c.position, c.claimed_at.millis(), c.deadline.millis())
         }
-        Change::Returned { sale, account, at } => Told::Returned(*sale, *account, at.millis()),
+        Change::Returned { sale, account, position, at } => Told::Returned(*sale, *account, *position, at.millis()),
         Change::Ended { sale, account, position, ended_as } => {
             Told::Ended(*sale, *account, *position, ended_as.name().to_owned())
         }
@@ -95,13 +96,17 @@ async fn whole(client: &ClientWrapper, told: Told, changes: &mut Vec<Change>) ->
             None
         }
         Told::Called(sale, through, people, at) => Some(Change::Called { sale, through, people, at: Timestamp(at) }),
-        Told::Recalled(sale, account, at) => Some(Change::Recalled { sale, account, at: Timestamp(at) }),
+        Told::Recalled(sale, account, position, at) => {
+            Some(Change::Recalled { sale, account, position, at: Timestamp(at) })
+        }
         Told::Claimed(sale, account, id, position, claimed_at, deadline) => {
             let (claimed_at, deadline) = (Timestamp(claimed_at), Timestamp(deadline));
             let claim = Claim { id, position, claimed_at, deadline, ended_as: None };
             Some(Change::Claimed { sale, account, claim })
         }
-        Told::Returned(sale, account, at) => Some(Change::Returned { sale, account, at: Timestamp(at) }),
+        Told::Returned(sale, account, position, at) => {
+            Some(Change::Returned { sale, account, position, at: Timestamp(at) })
+        }
         Told::Ended(sale, account, position, ended_as) => {
             EndedAs::parse(&ended_as).map(|ended_as| Change::Ended { sale, account, position, ended_as })
         }

@@ -8,6 +8,7 @@ mod judged;
 mod moving;
 mod process;
 mod redis;
+mod roles;
 mod settings;
 mod storage_errors;
 mod tidy;

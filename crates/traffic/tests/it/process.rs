@@ -33,13 +33,19 @@ impl Server {
 
     /// `wrapper`: the words of a command that runs the command which follows it.
     pub(crate) fn spawn_under(wrapper: &[&str], data: &Path) -> Self {
-        let (address, log) = (free_address(), data.with_extension("log"));
+        let database = format!("sqlite://{}", data.join("traffic.db").display());
+        Self::spawn_with(wrapper, &data.with_extension("log"), &["--database-url", &database])
+    }
+
+    /// With these flags, and a file for what it has to say.
+    pub(crate) fn spawn_with(wrapper: &[&str], log: &Path, flags: &[&str]) -> Self {
+        let (address, log) = (free_address(), log.to_owned());
         let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_traffic")]).collect();
         let executed = now();
         let process = Command::new(words[0])
             .args(&words[1..])
-            .args(["serve", "--dev", "--http-addr", &address.to_string(), "--database-url"])
-            .arg(format!("sqlite://{}", data.join("traffic.db").display()))
+            .args(["serve", "--dev", "--http-addr", &address.to_string()])
+            .args(flags)
             .env_remove("ADMIN_API_KEY")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

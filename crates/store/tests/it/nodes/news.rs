@@ -129,3 +129,31 @@ impl World {
         self.shop(sale).await.last_position
     }
 }
+
+/// Keeps what others are to look for.
+#[derive(Default)]
+struct Teller(std::sync::Mutex<Vec<SaleId>>);
+
+impl Observer for Teller {
+    fn committed(&self, _: &[store::Change]) {}
+
+    fn others_must_look(&self, changes: &[store::Change]) {
+        self.0.lock().expect("told one by one").extend(changes.iter().map(store::Change::sale));
+    }
+}
+
+#[tokio::test]
+async fn others_must_look_for_what_this_node_commits_and_not_for_what_it_hears() {
+    let w = World::new(postgres).await;
+    let teller = Arc::new(Teller::default());
+    let other = open(w.url.clone(), &w.hands, Arc::clone(&teller) as Arc<dyn Observer>).await.expect("a second node");
+    let told = || std::mem::take(&mut *teller.0.lock().expect("told one by one"));
+    let sale = w.sale().await;
+    w.line(sale, 2).await;
+    other.catch_up().await.expect("a look");
+    assert_eq!(told(), [], "these are the other node's");
+    other.run(JoinBatch { sale, accounts: w.fans(2) }).await.expect("joined");
+    assert_eq!(told(), [sale; 2]);
+    other.run(JoinBatch { sale, accounts: Vec::new() }).await.expect("nothing");
+    assert_eq!(told(), []);
+}
