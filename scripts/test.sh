@@ -25,6 +25,16 @@ tests() {
     fi
 }
 
+# The end-to-end suite once more: two nodes on one database (crates/server/tests/it/profile.rs).
+cluster_tests() {
+    local suite=(cargo test --package server --test it)
+    if cargo nextest --version >/dev/null 2>&1; then
+        # The whole workspace, or its crates would be built anew with other features.
+        suite=(cargo nextest run --workspace --profile ci -E 'package(server) & binary(it)')
+    fi
+    TRAFFIC_TEST_PROFILE=cluster scripts/with-servers.sh "${suite[@]}"
+}
+
 # nextest runs no documentation examples. Without one there is nothing to compile.
 examples() {
     if grep -rqE '^\s*//[/!] ```(rust)?$' crates/*/src; then
@@ -37,6 +47,7 @@ examples() {
 step "setup" scripts/setup.sh --cluster
 step "build" cargo build --workspace --all-targets
 step "tests" tests
+step "tests, cluster profile" cluster_tests
 step "documentation examples" examples
 outcome=0
 step "setup script" scripts/test-setup.sh || outcome=1
