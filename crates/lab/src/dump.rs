@@ -258,7 +258,7 @@ fn ms<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     parse_ms(&text).map_err(serde::de::Error::custom)
 }
 
-fn maybe_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+pub(crate) fn maybe_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
     text.map(|text| parse_ms(&text).map_err(serde::de::Error::custom)).transpose()
 }

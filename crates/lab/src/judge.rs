@@ -60,6 +60,7 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
         recorded,
         samples: &played.samples,
         first_instance: &prepared.live.instance,
+        prepared_ms: prepared.server_ms,
         planned_fans,
         cpu_share: played.cpu_share,
         own_sale,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::LabError;
 use crate::contract::{Credential, request};
-use crate::dump::format_ms;
+use crate::dump::{format_ms, maybe_ms};
 use crate::net::{Answer, Conn, NetError};
 use crate::plan::SalePlan;
 
@@ -31,6 +31,9 @@ pub(crate) struct Account {
 /// `GET .../stats`: one snapshot of the server's own counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Stats {
+    /// By the server's clock; in epoch milliseconds, like every time here.
+    #[serde(default, deserialize_with = "maybe_ms")]
+    pub(crate) at: Option<i64>,
     pub(crate) total_seats: u64,
     pub(crate) tickets_sold: u64,
     pub(crate) joined: u64,
@@ -53,6 +56,8 @@ pub(crate) struct Stats {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Live {
     pub(crate) instance: String,
+    #[serde(default, deserialize_with = "maybe_ms")]
+    pub(crate) started_at: Option<i64>,
     #[serde(default)]
     pub(crate) version: String,
     #[serde(default)]

@@ -17,7 +17,7 @@ use crate::fan::{Ending, Fan};
 use crate::judge::{Played, judge};
 use crate::knobs::Knobs;
 use crate::net::{Conn, Target};
-use crate::operator::{Account, Live, OPERATOR_LIMIT, Operator, SaleFacts, check_words};
+use crate::operator::{Account, Live, OPERATOR_LIMIT, Operator, SAMPLE_LIMIT, SaleFacts, check_words};
 use crate::plan::Plan;
 use crate::progress::{self, ProgressMode};
 use crate::record::Recorder;
@@ -61,6 +61,8 @@ pub(crate) struct Prepared {
     pub(crate) target: Arc<Target>,
     pub(crate) clock: Clock,
     pub(crate) live: Live,
+    /// The server's time then, if it told.
+    pub(crate) server_ms: Option<i64>,
     pub(crate) sale: SaleFacts,
     pub(crate) accounts: Vec<Account>,
     pub(crate) run_id: String,
@@ -113,7 +115,9 @@ async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
             (sale, doors_us.max(clock.now_us()))
         }
     };
-    Ok(Prepared { plan, slos, target, clock, live, sale, accounts, run_id, doors_us, notes })
+    let stats = operator.stats(&sale.sale_id, SAMPLE_LIMIT).await;
+    let server_ms = stats.ok().and_then(|stats| stats.at);
+    Ok(Prepared { plan, slos, target, clock, live, server_ms, sale, accounts, run_id, doors_us, notes })
 }
 
 fn writable(dir: &Path) -> Result<(), LabError> {

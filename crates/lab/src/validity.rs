@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use crate::history::{Op, Outcome, Record, Value, Why};
+use crate::operator::Live;
 use crate::record::{Reached, Recorded};
 use crate::sampler::Sample;
 
@@ -42,6 +43,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) samples: &'a [Sample],
     /// The instance that was prepared for the run.
     pub(crate) first_instance: &'a str,
+    /// When that was, by the server's clock.
+    pub(crate) prepared_ms: Option<i64>,
     pub(crate) planned_fans: u64,
     /// CPU time of the generator's thread over the load's duration; `None` where the system does not tell.
     pub(crate) cpu_share: Option<f64>,
@@ -71,7 +74,7 @@ pub(crate) fn judge(facts: &Facts<'_>) -> Vec<ValidityRow> {
         ),
         cpu(facts.cpu_share).advisory_if(!facts.judge_times || facts.cpu_share.is_none()),
         ValidityRow::new("generator errors", errors.to_string(), "0", errors == 0),
-        same_instance(facts),
+        no_restart(facts),
     ];
     rows.extend(counts(facts));
     rows
@@ -87,10 +90,17 @@ fn cpu(share: Option<f64>) -> ValidityRow {
     )
 }
 
-fn same_instance(facts: &Facts<'_>) -> ValidityRow {
-    let later = facts.samples.iter().filter_map(|sample| sample.live.as_ref()).map(|live| &*live.instance);
-    let instances: HashSet<&str> = later.chain([facts.first_instance]).collect();
-    ValidityRow::new("server instances seen", instances.len().to_string(), "1", instances.len() == 1)
+/// Several nodes may answer, one after the other. A node that started later than the run was prepared took the place of one
+/// that was measured before.
+fn no_restart(facts: &Facts<'_>) -> ValidityRow {
+    let later = |live: &&Live| match (live.started_at, facts.prepared_ms) {
+        (Some(started), Some(prepared)) => started > prepared,
+        _ => true,
+    };
+    let others = facts.samples.iter().filter_map(|sample| sample.live.as_ref());
+    let others = others.filter(|live| live.instance != facts.first_instance);
+    let started: HashSet<&str> = others.filter(later).map(|live| &*live.instance).collect();
+    ValidityRow::new("servers started meanwhile", started.len().to_string(), "0", started.is_empty())
 }
 
 /// acknowledged <= the server's count <= acknowledged + unknown. Only where nobody else uses the sale.
@@ -132,9 +142,19 @@ fn place(record: &Record) -> Option<(u32, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operator::{Live, Stats};
+    use crate::operator::Stats;
+
+    const PREPARED_MS: i64 = 1_000;
 
     fn judged(change: impl FnOnce(&mut Stats, &mut Recorded)) -> Vec<&'static str> {
+        judged_among(&[], change)
+    }
+
+    /// With further nodes that answered, and when they had started.
+    fn judged_among(
+        others: &[(&str, Option<i64>)],
+        change: impl FnOnce(&mut Stats, &mut Recorded),
+    ) -> Vec<&'static str> {
         let mut recorded = Recorded { reached: vec![Reached::Joined], ..Recorded::default() };
         recorded.records.push(Record {
             op: Op::Join,
@@ -151,12 +171,17 @@ mod tests {
         });
         let mut stats = Stats { joined: 1, ..Stats::default() };
         change(&mut stats, &mut recorded);
-        let live = Live { instance: "one".into(), version: String::new(), staleness_ms: 0 };
-        let samples = [Sample { at_us: 0, stats: Some(stats), live: Some(live) }];
+        let live = |instance: &str, started_at| {
+            Some(Live { instance: instance.into(), started_at, version: String::new(), staleness_ms: 0 })
+        };
+        let others = others.iter().map(|(instance, started_at)| live(instance, *started_at));
+        let nodes = others.chain([live("one", Some(PREPARED_MS - 1))]);
+        let samples: Vec<Sample> = nodes.map(|live| Sample { at_us: 0, stats: Some(stats.clone()), live }).collect();
         let facts = Facts {
             recorded: &recorded,
             samples: &samples,
             first_instance: "one",
+            prepared_ms: Some(PREPARED_MS),
             planned_fans: 1,
             cpu_share: Some(0.5),
             own_sale: true,
@@ -178,5 +203,13 @@ mod tests {
             }),
             ["generator errors"]
         );
+    }
+
+    #[test]
+    fn many_nodes_are_no_restart_and_a_later_one_is() {
+        let blocked = |others: &[(&str, Option<i64>)]| judged_among(others, |_, _| ());
+        assert_eq!(blocked(&[("two", Some(PREPARED_MS)), ("three", Some(0))]), Vec::<&str>::new());
+        assert_eq!(blocked(&[("two", Some(PREPARED_MS + 1))]), ["servers started meanwhile"]);
+        assert_eq!(blocked(&[("two", None)]), ["servers started meanwhile"], "nothing shows that it was there before");
     }
 }
