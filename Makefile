@@ -6,7 +6,7 @@ ifeq ($(origin HOST),environment)
 unexport HOST
 endif
 
-.PHONY: help desktop stop seed sim assert-queue bench build test soak fmt lint deny
+.PHONY: help desktop stop cluster cluster-stop up down seed sim assert-queue bench build test soak fmt lint deny
 
 help:          ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -18,14 +18,29 @@ desktop:       ## build if needed, start on http://localhost:8080, print the dem
 stop:          ## end the server that `make desktop` started
 	@scripts/stop-traffic.sh
 
+cluster:       ## PostgreSQL, Redis, three nodes, two workers and nginx on this machine (API_NODES= WORKERS= PORT=)
+	@scripts/setup.sh cluster
+	@scripts/cluster.sh
+
+cluster-stop:  ## end what `make cluster` started (KEEP=1 leaves its folder)
+	@scripts/stop-cluster.sh
+
+up:            ## the same in containers, built and kept by Docker (API_NODES= WORKERS= PORT= BIND=)
+	@scripts/compose.sh up
+
+down:          ## end the containers; their data stays
+	@scripts/compose.sh down
+
 seed:          ## make a new demo sale and print SALE_ID=<id>
 	@scripts/traffic.sh seed
 
 sim:           ## run a load scenario and judge it (SCENARIO= K6_VUS_MAX= K6_STEADY= SALE_ID= SEED= BASE_URL= ..)
 	@scripts/traffic.sh sim $(SCENARIO)
 
-assert-queue:  ## check the order and the seats of one sale from its records (SALE_ID=)
-	@scripts/traffic.sh assert-queue $(if $(SALE_ID),--sale "$(SALE_ID)")
+# The address of a database holds its password: it goes through the environment, not the words of a command.
+assert-queue:  ## check the order and the seats of one sale from its records (SALE_ID= DATABASE_URL=)
+	@scripts/traffic.sh assert-queue $(if $(SALE_ID),--sale "$(SALE_ID)") \
+	    $(if $(findstring command,$(origin DATABASE_URL)),--database-url)
 
 bench:         ## what a request costs beside a bare handler, judged; a few minutes (SHORT=1 ONLY= ROUNDS= SEED= OUT=)
 	@scripts/traffic.sh bench $(if $(SHORT),--short) $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds "$(ROUNDS)") \

@@ -1,5 +1,7 @@
 # shellcheck shell=bash
 # A few lines to test with: named checks, a temporary folder, servers ended by pid. Sourced by the test-*.sh scripts.
+# shellcheck source=scripts/ports.sh
+. scripts/ports.sh
 
 passed=0 failed=0
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/traffic-test.XXXXXX")
@@ -23,22 +25,6 @@ run() {
 exits() { [ "$CODE" = "$1" ] || { echo "exit code $CODE, expected $1"; echo "$OUT"; return 1; }; }
 says() { grep -qE -- "$1" <<<"$OUT" || { echo "expected /$1/ in:"; echo "$OUT"; return 1; }; }
 same() { [ "$1" = "$2" ] || { echo "'$1' is not '$2'"; return 1; }; }
-
-# Below the range that outgoing connections draw from, where a fan of a run before may still have the port on another
-# loopback address; and free on all addresses, because one check listens on all of them.
-free_port() {
-    python3 -c '
-import random, socket
-while True:
-    port = random.randint(10000, 29999)
-    with socket.socket() as s:
-        try:
-            s.bind(("", port))
-        except OSError:
-            continue
-    print(port)
-    break'
-}
 
 # Closing line of a test script. With TALLY set, its numbers are added up there.
 report() {
