@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Look at the machine before a sale and say what to do; exit 1 when something would stop it
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Box<DoctorArgs>),
+    /// Ask a server whether it is ready; exit 0 if it is
+    #[command(after_help = READY_EXAMPLES)]
+    Ready(ReadyArgs),
     /// Bring the database to this version's schema and stop; or copy an installation from SQLite to PostgreSQL
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(Box<MigrateArgs>),
@@ -198,8 +201,44 @@ pub(crate) struct AssertQueueArgs {
     /// The sale
     #[arg(long, value_name = "ID", env = "SALE_ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) sale: String,
+    /// Read the records straight from this database (sqlite:// or postgres://) instead of asking a server; without URL
+    /// it is the one in DATABASE_URL, where others on the machine cannot read its password
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    database_url: Option<String>,
     #[command(flatten)]
     pub(crate) target: Target,
+}
+
+impl AssertQueueArgs {
+    /// The database to read, if not a server. `env` looks a variable up.
+    pub(crate) fn database_url(&self, env: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<String>> {
+        match self.database_url.as_deref() {
+            Some("") => match env("DATABASE_URL").filter(|url| !url.is_empty()) {
+                Some(url) => Ok(Some(url)),
+                None => bail!("--database-url: give a URL, or set DATABASE_URL"),
+            },
+            given => Ok(given.map(str::to_owned)),
+        }
+    }
+}
+
+const READY_EXAMPLES: &str = "\
+For health checks of containers and scripts: exit 0 when it is ready, 1 when it is not or nobody answers.
+
+Examples:
+  traffic ready --base-url http://127.0.0.1:8080";
+
+#[derive(Debug, Args)]
+pub(crate) struct ReadyArgs {
+    /// Address of the server [default: http://localhost:8080]
+    #[arg(long, value_name = "URL", env = "BASE_URL")]
+    base_url: Option<String>,
+}
+
+impl ReadyArgs {
+    pub(crate) fn base_url(&self) -> &str {
+        given(self.base_url.as_ref()).unwrap_or(DEFAULT_BASE_URL).trim_end_matches('/')
+    }
 }
 
 const SIM_EXAMPLES: &str = "\

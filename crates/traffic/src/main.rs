@@ -10,6 +10,7 @@ mod migrate;
 mod moving;
 mod openapi;
 mod private_server;
+mod ready;
 mod real;
 mod seed;
 mod serve;
@@ -48,6 +49,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Seed(args) => seed::run(&args),
         Command::AssertQueue(args) => assert_queue::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Ready(args) => ready::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Openapi => openapi::run(),

@@ -95,3 +95,20 @@ fn loopback_is_told_from_what_only_looks_like_it() {
         assert!(!is_loopback(far), "{far}");
     }
 }
+
+#[test]
+fn the_database_to_judge_is_the_one_given_or_the_one_of_the_environment() {
+    let database = |line: &str, env: Option<&str>| {
+        let Ok(Command::AssertQueue(args)) = parse(line) else { panic!("{line} is understood") };
+        args.database_url(|name| env.filter(|_| name == "DATABASE_URL").map(str::to_owned))
+    };
+    let env = Some("sqlite://env.db");
+    assert_eq!(database("traffic assert-queue --sale x", env).unwrap(), None, "a server is asked");
+    let given = database("traffic assert-queue --sale x --database-url sqlite://a.db", env);
+    assert_eq!(given.unwrap().as_deref(), Some("sqlite://a.db"));
+    assert_eq!(database("traffic assert-queue --sale x --database-url", env).unwrap().as_deref(), env);
+    for nothing in [None, Some("")] {
+        let error = database("traffic assert-queue --sale x --database-url", nothing).unwrap_err();
+        assert!(error.to_string().contains("DATABASE_URL"), "{error}");
+    }
+}

@@ -1,0 +1,78 @@
+//! `traffic assert-queue --database-url`: judges from the records alone, changes nothing, and says what it cannot read.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::process::{Line, Server};
+
+const FANS: usize = 8;
+
+fn assert_queue(database: &Path, sale: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_traffic"))
+        .args(["assert-queue", "--sale", sale, "--database-url"])
+        .env("DATABASE_URL", format!("sqlite://{}", database.display()))
+        .output()
+        .unwrap()
+}
+
+#[track_caller]
+fn fails(output: &Output, named: &str) {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && errors.contains(named), "{named} is not in: {output:?}");
+}
+
+/// A sale whose fans have joined.
+fn queued(server: &Server) -> String {
+    assert!(server.ready().is_some(), "{}", server.log());
+    let sale = server.open_sale(FANS as u32);
+    for (_, token) in server.accounts(FANS, "line") {
+        let bearer = format!("Bearer {token}");
+        let path = format!("/v1/sales/{sale}/waiting-room/join");
+        let joined = Line::new(server.address).send("POST", &path, &[("authorization", &bearer)], None);
+        assert_eq!(joined.map(|answer| answer.status), Some(201));
+    }
+    sale
+}
+
+#[test]
+fn a_sale_is_judged_from_its_database_without_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("traffic.db");
+    let server = Server::spawn(folder.path());
+    let sale = queued(&server);
+    fails(&assert_queue(&database, &sale), "in use by another Traffic server");
+    server.stop();
+
+    let sound = assert_queue(&database, &sale);
+    let text = String::from_utf8_lossy(&sound.stdout);
+    assert!(sound.status.success() && text.ends_with("PASS\n"), "{sound:?}");
+    assert!(text.contains(&format!("entries {FANS}   inversions 0   gaps 0   duplicates 0")), "{text}");
+
+    fails(&assert_queue(&database, "00000000-0000-7000-8000-000000000000"), "is not in this database");
+    fails(&assert_queue(&database, "the-first"), "`the-first` is no id of a sale");
+
+    // What no server would write: the second one in line was never there.
+    let records = rusqlite::Connection::open(&database).unwrap();
+    assert_eq!(records.execute("delete from entries where position = 2", []).unwrap(), 1);
+    drop(records);
+    let broken = assert_queue(&database, &sale);
+    let text = String::from_utf8_lossy(&broken.stdout);
+    assert!(broken.status.code() == Some(1) && text.ends_with("FAIL\n"), "{broken:?}");
+    assert!(text.contains("gaps 1"), "{text}");
+}
+
+#[test]
+fn a_database_that_is_not_there_or_of_another_version_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("traffic.db");
+    let any = "00000000-0000-7000-8000-000000000000";
+    fails(&assert_queue(&database, any), "is not there");
+    assert!(!database.exists());
+
+    let records = rusqlite::Connection::open(&database).unwrap();
+    records.pragma_update(None, "user_version", 1).unwrap();
+    drop(records);
+    let before = std::fs::read(&database).unwrap();
+    fails(&assert_queue(&database, any), "has schema 1");
+    assert_eq!(std::fs::read(&database).unwrap(), before);
+}
