@@ -47,6 +47,7 @@ use tokio::sync::watch;
 
 pub use change::{Change, NoObserver, Observer, SeatStatus};
 pub use error::{DbError, Failure, OpenError, Outcome, Stop};
+pub use postgres::inspect as inspect_postgres;
 pub use sqlite::inspect;
 pub use tx::{Lane, Query, Read, Tx, Verb};
 pub use value::{Row, Value};

@@ -4,6 +4,7 @@ mod destination;
 mod errors;
 mod feed;
 mod gates;
+pub mod inspect;
 mod migrate;
 mod pool;
 mod server;

@@ -6,7 +6,7 @@ use super::errors::db_error;
 use crate::error::OpenError;
 
 /// PostgreSQL 14.
-const VERSION_MIN: i32 = 140_000;
+pub(super) const VERSION_MIN: i32 = 140_000;
 
 /// `may_lose`: also a server that is set up to lose what it has acknowledged, as for a rehearsal.
 pub(super) async fn check(client: &ClientWrapper, may_lose: bool) -> Result<(), OpenError> {
