@@ -1,12 +1,12 @@
 //! `traffic assert-queue`: reads a sale's export, from a server or straight from its database, and judges its order and
 //! its seats.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use domain::{Refusal, SaleId};
+use server::config::DatabaseUrl;
 use store::export::Export;
 use store::{Failure, NoObserver, Options, Store};
 use tokio::sync::mpsc;
@@ -39,13 +39,16 @@ pub(crate) fn run(args: &AssertQueueArgs) -> anyhow::Result<ExitCode> {
 /// From one snapshot. Nothing is written: a database that is not there, or has another schema, is an error.
 async fn from_database(url: String, sale: &str) -> anyhow::Result<Vec<u8>> {
     let Ok(sale) = sale.parse::<SaleId>() else { bail!("--sale: `{sale}` is no id of a sale") };
+    let url: DatabaseUrl = url.parse().map_err(|why| anyhow!("--database-url {why}"))?;
     check_schema(&url).await.context("--database-url")?;
     let options = Options {
-        url,
+        url: url.reveal(),
         clock: Arc::new(real::SystemClock::start()),
         observer: Arc::new(NoObserver),
         connections: CONNECTIONS,
-        clock_decides: false,
+        hand_driven_from: None,
+        // Whatever it may lose, it is only read.
+        may_lose: true,
     };
     let store = Store::open(options).await.context("--database-url")?;
     let (sink, mut lines) = mpsc::channel::<Vec<u8>>(LINES);
@@ -66,22 +69,25 @@ async fn from_database(url: String, sale: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 /// A store that is opened makes its file and brings the schema up; who only wants to look must not.
-async fn check_schema(url: &str) -> anyhow::Result<()> {
-    let (schema, known) = match url.strip_prefix("sqlite://") {
-        Some(path) => {
-            let path = Path::new(path);
+async fn check_schema(url: &DatabaseUrl) -> anyhow::Result<()> {
+    let (schema, known) = match url {
+        DatabaseUrl::Sqlite(path) => {
+            let shown = path.display();
             if !path.is_file() {
-                bail!("{} is not there", path.display());
+                bail!("{shown} is not there");
             }
-            let look = store::inspect::inspect(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            let look = store::inspect::inspect(path).with_context(|| format!("{shown} cannot be read"))?;
             (look.schema, look.known_schema)
         }
-        // What it cannot be is told when it is opened.
-        None => return Ok(()),
+        DatabaseUrl::Postgres(url) => {
+            let look = store::inspect_postgres::inspect(url.reveal(), &real::SystemClock::start()).await?;
+            (look.schema.unwrap_or(0), look.known_schema)
+        }
     };
     if schema != known {
         bail!(
-            "the database has schema {schema}, and this program knows {known}: use the program that made it, or `traffic migrate`"
+            "the database has schema {schema}, and this program knows {known}: use the program that made it, or \
+             `traffic migrate`"
         );
     }
     Ok(())

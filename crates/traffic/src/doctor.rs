@@ -4,6 +4,7 @@ mod address;
 mod database;
 mod folder;
 mod machine;
+mod postgres;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -109,9 +110,14 @@ fn with_settings(config: &Config, checks: &mut Vec<Check>) -> anyhow::Result<()>
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
     checks.extend(runtime.block_on(address::checks(&config.http_addrs)));
-    if let DatabaseUrl::Sqlite(path) = &config.database_url {
-        checks.extend(folder::checks(path));
-        checks.extend(database::checks(path));
+    match &config.database_url {
+        DatabaseUrl::Sqlite(path) => {
+            checks.extend(folder::checks(path));
+            checks.extend(database::checks(path));
+        }
+        url @ DatabaseUrl::Postgres(_) => {
+            checks.extend(runtime.block_on(postgres::checks(url, config.db_max_conns, config.is_development())));
+        }
     }
     Ok(())
 }
