@@ -203,8 +203,8 @@ for ((number = 1; number <= WORKERS; number++)); do
 done
 start_nginx
 
-(
-    umask 077
+(umask 077 && : >"$CLUSTER_DIR/addresses")
+{
     for ((number = 1; number <= API_NODES; number++)); do
         echo "api node $number           http://127.0.0.1:${api_ports[number - 1]}"
     done
@@ -214,7 +214,7 @@ start_nginx
     echo "database             $DATABASE_URL"
     echo "redis                $REDIS_URL"
     echo "admin key            $ADMIN_API_KEY"
-) >"$CLUSTER_DIR/addresses"
+} >"$CLUSTER_DIR/addresses"
 echo "http://localhost:$PORT" >"$CLUSTER_DIR/url"
 trap - EXIT INT TERM HUP
 echo "The cluster is ready."
