@@ -88,7 +88,7 @@ impl Config {
 
     /// Settings that are understood and do nothing yet: said at the start, so that nobody relies on them.
     pub fn without_effect(&self) -> Vec<&'static str> {
-        let given = [("runner_key", self.runner_key.is_some()), ("trusted_proxies", !self.trusted_proxies.is_empty())];
+        let given = [("runner_key", self.runner_key.is_some())];
         given.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
     }
 

@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
+use crate::config::Cidr;
 use connection::Connections;
 pub use connection::PeerAddr;
 pub use counts::{ConnectionCounts, Counted};
@@ -91,6 +92,8 @@ enum Phase {
 /// Sockets that listen, not yet served.
 pub struct Listener {
     sockets: Vec<TcpListener>,
+    /// Who connects from here stands for many: the cap for one source is not theirs.
+    proxies: Arc<[Cidr]>,
 }
 
 impl Listener {
@@ -114,7 +117,13 @@ impl Listener {
         if sockets.is_empty() {
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "no address to listen on"));
         }
-        Ok(Self { sockets })
+        Ok(Self { sockets, proxies: Arc::default() })
+    }
+
+    /// Without the cap for one source for these proxies: a balancer brings everybody, over as many connections as there are
+    /// streams.
+    pub fn trusting(self, proxies: &[Cidr]) -> Self {
+        Self { proxies: proxies.into(), ..self }
     }
 
     /// The addresses as bound: port 0 has become a real one.
@@ -132,7 +141,7 @@ impl Listener {
     ) {
         let (phase, connections_phase) = watch::channel(Phase::Serving);
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
-        let connections = Connections::new(router, limits, counts, connections_phase, alive);
+        let connections = Connections::new(router, limits, self.proxies, counts, connections_phase, alive);
         let accepting: Vec<_> =
             self.sockets.into_iter().map(|socket| tokio::spawn(accept(socket, connections.clone()))).collect();
         drop(connections);

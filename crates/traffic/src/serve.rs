@@ -62,7 +62,7 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
         tracing::warn!(setting, "this setting has no effect in this version");
     }
     // Bound first: a busy address must be named before the data is touched.
-    let listener = Listener::bind(&config.http_addrs)?;
+    let listener = Listener::bind(&config.http_addrs)?.trusting(&config.trusted_proxies);
     let addrs = listener.local_addrs()?;
     let (stop, stopping) = watch::channel(false);
     let (router, served) = watch::channel(router::starting());

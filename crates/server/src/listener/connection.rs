@@ -16,6 +16,7 @@ use tower::Service as _;
 
 use super::timers::{Activity, HeadTimer, Watched};
 use super::{ConnectionCounts, ConnectionLimits, Counted, Phase, set_up, source};
+use crate::config::Cidr;
 
 /// Read at once and not yet handled, and written and not yet taken: bounds the memory of a connection.
 /// A body of the usual 8 KiB and its head fit in.
@@ -33,6 +34,7 @@ struct Shared {
     /// What connections are served with from now on; one keeps what answered its first request.
     router: watch::Receiver<Router>,
     limits: ConnectionLimits,
+    proxies: Arc<[Cidr]>,
     counts: Arc<ConnectionCounts>,
     phase: watch::Receiver<Phase>,
     /// Never sent on: its receiver learns that the last connection is gone.
@@ -43,18 +45,21 @@ impl Connections {
     pub(super) fn new(
         router: watch::Receiver<Router>,
         limits: ConnectionLimits,
+        proxies: Arc<[Cidr]>,
         counts: Arc<ConnectionCounts>,
         phase: watch::Receiver<Phase>,
         alive: mpsc::Sender<()>,
     ) -> Self {
-        Self(Arc::new(Shared { router, limits, counts, phase, _alive: alive }))
+        Self(Arc::new(Shared { router, limits, proxies, counts, phase, _alive: alive }))
     }
 
     /// Serves the connection in a task of its own, or closes it at once where a cap is reached.
     pub(super) fn admit(&self, stream: TcpStream, peer: SocketAddr) {
-        let Shared { counts, limits, .. } = &*self.0;
+        let Shared { counts, limits, proxies, .. } = &*self.0;
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        if let Some(counted) = counts.enter(source(peer.ip()), limits.connections_max, limits.per_source_max) {
+        let is_proxy = proxies.iter().any(|proxy| proxy.contains(peer.ip()));
+        let per_source_max = if is_proxy { usize::MAX } else { limits.per_source_max };
+        if let Some(counted) = counts.enter(source(peer.ip()), limits.connections_max, per_source_max) {
             set_up(&stream);
             tokio::spawn(run(Arc::clone(&self.0), stream, PeerAddr(peer), counted));
         }

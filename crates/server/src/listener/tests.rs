@@ -32,6 +32,10 @@ fn limits() -> ConnectionLimits {
 }
 
 fn start(limits: ConnectionLimits) -> Server {
+    start_trusting(limits, &[])
+}
+
+fn start_trusting(limits: ConnectionLimits, proxies: &[Cidr]) -> Server {
     let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = (Arc::clone(&begun), Arc::clone(&go));
     let drops =
@@ -49,7 +53,7 @@ fn start(limits: ConnectionLimits) -> Server {
                 slow.1.notified().await;
             }),
         );
-    let listener = Listener::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
+    let listener = Listener::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap().trusting(proxies);
     let addr = listener.local_addrs().unwrap()[0];
     let counts = Arc::new(ConnectionCounts::default());
     let (shutdown, asked) = watch::channel(false);
@@ -233,6 +237,24 @@ async fn a_connection_over_a_cap_is_closed_at_once_and_counted() {
         }
         assert!(ask(&mut server.connect().await, REQUEST).await.starts_with("HTTP/1.1 200"), "room again");
     }
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_brings_more_than_one_source_may_and_no_more_than_all() {
+    let caps = ConnectionLimits { connections_max: 3, per_source_max: 1, idle: PATIENCE * 2, ..limits() };
+    let server = start_trusting(caps, &["127.0.0.1".parse().unwrap()]);
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut client = server.connect().await;
+        assert!(ask(&mut client, REQUEST).await.starts_with("HTTP/1.1 200"));
+        open.push(client);
+    }
+    assert_eq!(until_closed(&mut server.connect().await).await, "", "the cap for all holds for it too");
+
+    let server = start_trusting(caps, &["127.0.0.2/31".parse().unwrap()]);
+    let mut first = server.connect().await;
+    assert!(ask(&mut first, REQUEST).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(until_closed(&mut server.connect().await).await, "", "another address is nobody's proxy");
 }
 
 #[tokio::test]
