@@ -2,6 +2,7 @@
 
 mod faults;
 mod locks;
+mod look;
 mod news;
 mod servers;
 

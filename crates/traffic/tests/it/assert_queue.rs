@@ -8,9 +8,13 @@ use crate::process::{Line, Server};
 const FANS: usize = 8;
 
 fn assert_queue(database: &Path, sale: &str) -> Output {
+    assert_queue_at(&format!("sqlite://{}", database.display()), sale)
+}
+
+fn assert_queue_at(url: &str, sale: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_traffic"))
         .args(["assert-queue", "--sale", sale, "--database-url"])
-        .env("DATABASE_URL", format!("sqlite://{}", database.display()))
+        .env("DATABASE_URL", url)
         .output()
         .unwrap()
 }
@@ -75,4 +79,18 @@ fn a_database_that_is_not_there_or_of_another_version_is_left_alone() {
     let before = std::fs::read(&database).unwrap();
     fails(&assert_queue(&database, any), "has schema 1");
     assert_eq!(std::fs::read(&database).unwrap(), before);
+}
+
+#[test]
+fn a_database_server_without_our_tables_is_left_alone() {
+    let database = testbed::database();
+    fails(&assert_queue_at(database.url(), "00000000-0000-7000-8000-000000000000"), "has schema 0");
+    assert_eq!(database.psql().run("select count(*) from pg_tables where schemaname = 'public'").unwrap(), "0");
+    fails(
+        &assert_queue_at("postgres://fan:hunter2@127.0.0.1:1/x", "00000000-0000-7000-8000-000000000000"),
+        "cannot be",
+    );
+    let wrong = assert_queue_at("mysql://fan:hunter2@db/x", "00000000-0000-7000-8000-000000000000");
+    fails(&wrong, "--database-url is neither");
+    assert!(!format!("{wrong:?}").contains("hunter2"));
 }

@@ -178,3 +178,43 @@ fn a_ticket_key_that_the_server_would_refuse_is_named() {
         &["ticket_key_file", "cannot be read"],
     );
 }
+
+/// With a database server in place of a file.
+fn doctor_of_server(url: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_traffic"))
+        .args(["doctor", "--dev", "--http-addr", "127.0.0.1:0"])
+        .env("DATABASE_URL", url)
+        .env_remove("ADMIN_API_KEY")
+        .env_remove("REDIS_URL")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_database_server_is_looked_at_and_left_as_it_is() {
+    let database = testbed::database();
+    let fresh = doctor_of_server(database.url());
+    assert!(fresh.status.success(), "{fresh:?}");
+    assert!(line(&fresh, "schema").0.contains("none yet"), "{fresh:?}");
+    for (what, found) in
+        [("database ", "PostgreSQL"), ("connections", "nodes with db_max_conns 16"), ("database clock", "ms")]
+    {
+        assert!(line(&fresh, what).0.contains(found), "{fresh:?}");
+    }
+    let tables = "select count(*) from pg_tables where schemaname = 'public'";
+    assert_eq!(database.psql().run(tables).unwrap(), "0");
+
+    database
+        .psql()
+        .run("create table schema_version (version bigint); insert into schema_version values (99)")
+        .unwrap();
+    fails(&doctor_of_server(database.url()), "schema", &["99", "newer program"]);
+}
+
+#[test]
+fn a_database_server_that_is_away_is_named_without_its_password() {
+    let url = format!("postgres://fan:hunter2@127.0.0.1:{}/traffic", testbed::free_port());
+    let output = doctor_of_server(&url);
+    fails(&output, "database", &["postgres://fan@127.0.0.1", "cannot be reached", "listen_addresses"]);
+    assert!(!format!("{output:?}").contains("hunter2"), "{output:?}");
+}
