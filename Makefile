@@ -19,7 +19,7 @@ stop:          ## end the server that `make desktop` started
 	@scripts/stop-traffic.sh
 
 cluster:       ## PostgreSQL, Redis, three nodes, two workers and nginx on this machine (API_NODES= WORKERS= PORT=)
-	@scripts/setup.sh cluster
+	@scripts/setup.sh --cluster
 	@scripts/cluster.sh
 
 cluster-stop:  ## end what `make cluster` started (KEEP=1 leaves its folder)

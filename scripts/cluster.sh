@@ -37,7 +37,7 @@ if ! command -v initdb >/dev/null; then
     PATH=$newest:$PATH
 fi
 for program in initdb pg_ctl psql redis-server nginx; do
-    command -v "$program" >/dev/null || die "$program is missing: scripts/setup.sh cluster installs it"
+    command -v "$program" >/dev/null || die "$program is missing: scripts/setup.sh --cluster installs it"
 done
 
 # PostgreSQL refuses to run as root.

@@ -53,6 +53,7 @@ outcome=0
 step "setup script" scripts/test-setup.sh || outcome=1
 step "servers for tests" scripts/test-servers.sh || outcome=1
 step "commands" scripts/test-desktop.sh || outcome=1
+step "cluster" scripts/test-cluster.sh || outcome=1
 step "README" scripts/test-readme.sh || outcome=1
 step "benchmark, short" "${CARGO_TARGET_DIR:-target}/debug/traffic" bench --short || outcome=1
 echo "shell checks:"
