@@ -5,6 +5,7 @@ mod database;
 mod folder;
 mod machine;
 mod postgres;
+mod redis;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -118,6 +119,9 @@ fn with_settings(config: &Config, checks: &mut Vec<Check>) -> anyhow::Result<()>
         url @ DatabaseUrl::Postgres(_) => {
             checks.extend(runtime.block_on(postgres::checks(url, config.db_max_conns, config.is_development())));
         }
+    }
+    if let Some(url) = &config.redis_url {
+        checks.push(runtime.block_on(redis::check(url)));
     }
     Ok(())
 }

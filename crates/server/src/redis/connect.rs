@@ -53,7 +53,8 @@ impl Commands {
         }
     }
 
-    pub(super) async fn ping(&self) -> Result<(), RedisError> {
+    /// Whether somebody is there and lets us in.
+    pub async fn ping(&self) -> Result<(), RedisError> {
         self.one(&cmd("PING")).await
     }
 }

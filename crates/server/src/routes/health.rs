@@ -32,9 +32,13 @@ pub struct Live {
     staleness_ms: i64,
 }
 
-/// How old a published number may be: alone on its store a node knows everything.
+/// How old a published number may be: alone on its store a node knows everything. Among others it is what all nodes keep
+/// within, because the next question may reach another one; more only where this node has lost touch.
 pub fn staleness_ms(app: &App) -> i64 {
-    i64::try_from(app.store.staleness().as_millis()).unwrap_or(i64::MAX)
+    if !app.store.is_shared() {
+        return 0;
+    }
+    i64::try_from(app.store.staleness().max(STALENESS_MAX).as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The process answers.

@@ -55,7 +55,9 @@ async fn a_node_tells_that_it_lives_and_since_when() {
     app.heard().await;
     let live = app.get("/health/live").send().await;
     let facts = live.expect(StatusCode::OK).clone();
-    assert_eq!((&facts["status"], &facts["staleness_ms"]), (&json!("live"), &json!(0)));
+    // Among others not what this node lags behind by now, but what all of them keep within.
+    let staleness_ms = if app.shared().store.is_shared() { 1_000 } else { 0 };
+    assert_eq!((&facts["status"], &facts["staleness_ms"]), (&json!("live"), &json!(staleness_ms)));
     assert_eq!(facts["started_at"], json!(started));
     assert!(facts["version"].is_string());
     app.restart().await;

@@ -218,3 +218,15 @@ fn a_database_server_that_is_away_is_named_without_its_password() {
     fails(&output, "database", &["postgres://fan@127.0.0.1", "cannot be reached", "listen_addresses"]);
     assert!(!format!("{output:?}").contains("hunter2"), "{output:?}");
 }
+
+#[test]
+fn a_redis_that_is_away_is_warned_of_and_stops_nothing() {
+    let folder = private_folder();
+    let redis = testbed::redis();
+    let look =
+        |url: &str| traffic(&["doctor", "--dev", "--redis-url", url], &folder.path().join("a.db"), "127.0.0.1:0");
+    let (found, healthy) = line(&look(&redis.url()), "redis");
+    assert!(healthy && found.starts_with("ok"), "{found}");
+    let (found, healthy) = line(&look(&format!("redis://:hunter2@127.0.0.1:{}", testbed::free_port())), "redis");
+    assert!(healthy && found.starts_with("warn") && !found.contains("hunter2"), "{found}");
+}
