@@ -10,6 +10,7 @@ use futures_util::SinkExt as _;
 use tokio::sync::mpsc::Receiver;
 use tokio_postgres::CopyInSink;
 
+use super::connect::InVain;
 use super::errors::{db_error, is_definite};
 use super::pool::{self, Lease};
 use super::time::Time;
@@ -45,17 +46,19 @@ pub(crate) struct Destination {
     /// Closed, never given back: with it ends whatever was begun, and the lock of the migrations. Until then a node that
     /// starts waits for that lock, and finds all of the copy or nothing.
     lease: Lease,
+    in_vain: InVain,
 }
 
 impl Destination {
     /// With the tables of this version, made where they are missing.
     pub(crate) async fn open(url: &str, may_lose: bool) -> Result<Self, OpenError> {
         let target = url::parse(url).map_err(OpenError::BadUrl)?;
-        let pool = pool::open(&target, 1).map_err(OpenError::BadUrl)?;
+        let in_vain = InVain::default();
+        let pool = pool::open(&target, 1, in_vain.clone()).map_err(OpenError::BadUrl)?;
         let lease = Lease::take(&pool).await.map_err(OpenError::Database)?;
         server::check(&lease, may_lose).await?;
         migrate::migrate(&lease).await?;
-        Ok(Self { lease })
+        Ok(Self { lease, in_vain })
     }
 
     /// Makes sure that nobody is there, nothing is there, and that it is made for these tables.
@@ -129,7 +132,12 @@ impl Destination {
     pub(crate) async fn commit(self, tables: &[Table]) -> Result<(), TransferError> {
         let names: Vec<String> = tables.iter().map(Table::quoted).collect();
         self.lease.batch_execute(&format!("analyze {}", names.join(", "))).await.map_err(refused)?;
+        let in_vain = self.in_vain.count();
         match self.lease.batch_execute("commit").await {
+            Ok(()) if self.in_vain.count() != in_vain => {
+                tracing::error!("the COMMIT has waited for its standby in vain");
+                Err(TransferError::Unknown)
+            }
             Ok(()) => Ok(()),
             Err(error) if is_definite(&error) => Err(refused(error)),
             Err(error) => {

@@ -1,5 +1,6 @@
 //! The engine for many nodes: PostgreSQL, which is the only truth. Any number of processes may use one database.
 
+mod connect;
 mod destination;
 mod errors;
 mod feed;
@@ -27,6 +28,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 pub(crate) use self::destination::Destination;
+use self::connect::InVain;
 use self::errors::{db_error, is_definite, may_come};
 use self::feed::Feed;
 use self::gates::Gates;
@@ -70,6 +72,7 @@ pub(crate) struct Postgres {
 
 struct Inner {
     pool: Pool,
+    in_vain: InVain,
     gates: Gates,
     time: Time,
     feed: Arc<Feed>,
@@ -87,7 +90,8 @@ impl Postgres {
     pub(crate) async fn open(options: Options) -> Result<Self, OpenError> {
         let target = url::parse(&options.url).map_err(OpenError::BadUrl)?;
         let connections = options.connections.max(CONNECTIONS_MIN);
-        let pool = pool::open(&target, connections).map_err(OpenError::BadUrl)?;
+        let in_vain = InVain::default();
+        let pool = pool::open(&target, connections, in_vain.clone()).map_err(OpenError::BadUrl)?;
         let lease = reach(&pool).await.map_err(OpenError::Database)?;
         server::check(&lease, options.may_lose).await?;
         migrate::migrate(&lease).await?;
@@ -98,7 +102,7 @@ impl Postgres {
         let feed = Feed::begin(pool.clone(), Arc::clone(&clock), options.observer, broken_tx).await;
         let feed = feed.map_err(OpenError::Database)?;
         let time = Time { clock, hand_driven_from: options.hand_driven_from };
-        let inner = Inner { pool, gates: Gates::new(connections), time, feed, broken };
+        let inner = Inner { pool, in_vain, gates: Gates::new(connections), time, feed, broken };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -218,6 +222,7 @@ impl Inner {
     /// Writes what the other nodes must hear, commits, tells this node.
     async fn commit(&self, lease: &Lease, changes: Vec<Change>) -> Result<(), Ended> {
         let body = if changes.is_empty() { None } else { Some(wire::text(&changes)) };
+        let in_vain = self.in_vain.count();
         let write = async {
             match &body {
                 Some(body) => feed::write(lease, body).await.map(Some),
@@ -231,6 +236,11 @@ impl Inner {
             return Err(Ended::For(Failure::Unknown));
         };
         match (written, committed) {
+            // Perhaps another connection's COMMIT; then this one is called unknown for nothing, which harms nobody.
+            (Ok(_), Ok(())) if self.in_vain.count() != in_vain => {
+                tracing::warn!("a COMMIT has waited for its standby in vain: whether it lasts is not known");
+                Err(Ended::For(Failure::Unknown))
+            }
             (Ok(written), Ok(())) => {
                 if let Some(written) = written {
                     self.feed.committed(&written, changes);

@@ -10,6 +10,7 @@ use deadpool_postgres::{
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
+use super::connect::{Heeding, InVain};
 use super::errors::db_error;
 use super::tls;
 use super::url::Target;
@@ -30,9 +31,10 @@ const SESSION: &str = "set synchronous_commit = on; set statement_timeout = '3s'
     set idle_in_transaction_session_timeout = '6s'; set timezone = 'UTC'; set jit = off; \
     set default_transaction_isolation = 'read committed'";
 
-pub(super) fn open(target: &Target, connections: usize) -> Result<Pool, String> {
+pub(super) fn open(target: &Target, connections: usize, in_vain: InVain) -> Result<Pool, String> {
     let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let manager = Manager::from_config(target.config.clone(), tls::connector(&target.trust)?, config);
+    let connect = Heeding { tls: tls::connector(&target.trust)?, in_vain };
+    let manager = Manager::from_connect(target.config.clone(), connect, config);
     let prepare = Hook::async_fn(|client: &mut ClientWrapper, _| {
         Box::pin(async move { prepare(client).await.map_err(HookError::message) })
     });

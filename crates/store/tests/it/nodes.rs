@@ -5,6 +5,7 @@ mod locks;
 mod look;
 mod news;
 mod servers;
+mod standby;
 
 use std::sync::{Arc, Mutex};
 
