@@ -15,6 +15,7 @@ use deadpool_postgres::{ClientWrapper, Pool};
 use domain::{Clock, SaleId};
 use tokio::sync::{Mutex as Gate, watch};
 use tokio::time::sleep;
+use tokio_postgres::Statement;
 
 use super::pool::{Lease, STATEMENT_MAX, in_time};
 use super::wire;
@@ -253,9 +254,17 @@ impl Told {
     }
 }
 
-pub(super) async fn write(client: &ClientWrapper, body: &str) -> Result<Written, tokio_postgres::Error> {
-    let insert = client.prepare_cached("insert into node_changes (body) values ($1) returning seq, xact").await?;
-    let row = client.query_one(&insert, &[&body]).await?;
+/// To be prepared before anything is sent that must come behind it: on a new connection that takes a round trip.
+pub(super) async fn prepare(client: &ClientWrapper) -> Result<Statement, tokio_postgres::Error> {
+    client.prepare_cached("insert into node_changes (body) values ($1) returning seq, xact").await
+}
+
+pub(super) async fn write(
+    client: &ClientWrapper,
+    insert: &Statement,
+    body: &str,
+) -> Result<Written, tokio_postgres::Error> {
+    let row = client.query_one(insert, &[&body]).await?;
     Ok(Written { seq: row.get(0), xact: row.get(1) })
 }
 

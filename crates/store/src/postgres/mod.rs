@@ -221,11 +221,17 @@ impl Inner {
 
     /// Writes what the other nodes must hear, commits, tells this node.
     async fn commit(&self, lease: &Lease, changes: Vec<Change>) -> Result<(), Ended> {
-        let body = if changes.is_empty() { None } else { Some(wire::text(&changes)) };
+        let news = if changes.is_empty() {
+            None
+        } else {
+            let insert = in_time(STATEMENT_MAX, feed::prepare(lease)).await.map_err(Ended::Again)?;
+            Some((insert, wire::text(&changes)))
+        };
         let in_vain = self.in_vain.count();
+        // Sent at the first poll, before the COMMIT is.
         let write = async {
-            match &body {
-                Some(body) => feed::write(lease, body).await.map(Some),
+            match &news {
+                Some((insert, body)) => feed::write(lease, insert, body).await.map(Some),
                 None => Ok(None),
             }
         };

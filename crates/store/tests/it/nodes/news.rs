@@ -157,3 +157,17 @@ async fn others_must_look_for_what_this_node_commits_and_not_for_what_it_hears()
     other.run(JoinBatch { sale, accounts: Vec::new() }).await.expect("nothing");
     assert_eq!(told(), []);
 }
+
+/// Also by the first command on a new connection, on which every statement must be prepared first.
+#[tokio::test]
+async fn news_are_written_in_the_transaction_that_they_tell_of() {
+    let w = World::new(postgres).await;
+    let sale = w.sale().await;
+    for _ in 0..3 {
+        let new = open(w.url.clone(), &w.hands, Arc::new(NoObserver)).await.expect("a node");
+        new.run(JoinBatch { sale, accounts: w.fans(2) }).await.expect("joined");
+    }
+    let untold = "select count(*) from entries e
+        where not exists (select 1 from node_changes c where c.xact = e.xmin::text::bigint)";
+    assert_eq!(w.psql().run(untold).expect("a count"), "0");
+}
