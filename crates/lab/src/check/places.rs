@@ -216,8 +216,8 @@ pub(super) fn one_after_the_other(dump: &Dump, tally: &mut Tally) {
     }
 }
 
-/// Too busy, or out of room to write: a no that denies no place.
-const TOO_BUSY: [&str; 3] = ["overloaded", "storage_full", "draining"];
+/// Too busy, out of room to write, not yet or no longer serving: a no that denies no place.
+const TOO_BUSY: [&str; 4] = ["overloaded", "storage_full", "starting", "draining"];
 
 /// Q6: a join of somebody who has a place is answered 200 with that place.
 pub(super) fn idempotent_rejoin(evidence: &Evidence<'_>, tally: &mut Tally) {
