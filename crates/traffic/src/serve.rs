@@ -68,7 +68,7 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
     let (router, served) = watch::channel(router::starting());
     let connections = Arc::default();
     // Until the data is loaded everybody hears so at once.
-    let mut listening = tokio::spawn(listener.serve(served, limits, Arc::clone(&connections), stopping));
+    let mut listening = tokio::spawn(listener.serve(served, limits, Arc::clone(&connections), stopping.clone()));
     let mut asked_early = asked.clone();
     let app = tokio::select! {
         app = start(config, &limits, connections) => app?,
@@ -80,8 +80,9 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
     drop(router.send_replace(routes(Arc::clone(&app))));
     tracing::info!(?addrs, %roles, connections_max = limits.connections_max, "listening");
     let shutdown = any(asked, app.store.broken());
-    let mut following = tokio::spawn(follow::run(Arc::clone(&app), shutdown.clone()));
-    let mut ticking = tokio::spawn(work(Arc::clone(&app), shutdown.clone()));
+    // They hear of a shutdown from here, so that none of them seems to end by itself.
+    let mut following = tokio::spawn(follow::run(Arc::clone(&app), stopping.clone()));
+    let mut ticking = tokio::spawn(work(Arc::clone(&app), stopping));
     // Nothing depends on it: it ends by itself, and its end is nobody's.
     tokio::spawn(redis::run(Arc::clone(&app), shutdown.clone()));
     // A server that accepts nobody, hears nothing or calls nobody must not go on looking alive: they end only when they are
