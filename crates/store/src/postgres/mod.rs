@@ -27,8 +27,8 @@ use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-pub(crate) use self::destination::Destination;
 use self::connect::InVain;
+pub(crate) use self::destination::Destination;
 use self::errors::{db_error, is_definite, may_come};
 use self::feed::Feed;
 use self::gates::Gates;

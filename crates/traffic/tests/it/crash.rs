@@ -4,11 +4,9 @@
 //! One data folder lives through all rounds. The seed draws what happens in which round and when; what the machine does
 //! meanwhile is not repeated, so a replay meets the same kind of crash, not the same instruction.
 
-pub(crate) mod book;
 mod buyers;
-mod dice;
-pub(crate) mod fan;
 pub(crate) mod files;
+mod replay;
 
 use std::collections::HashSet;
 use std::os::unix::process::ExitStatusExt;
@@ -18,12 +16,13 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 use std::{panic, thread};
 
-use book::Book;
 use buyers::{buy, crowd};
-use dice::{Dice, Replay};
-use fan::{Fan, Seen};
 use files::Checkpoints;
+use replay::Replay;
 
+use crate::journey::book::Book;
+use crate::journey::dice::Dice;
+use crate::journey::fan::{Fan, Seen};
 use crate::process::{Line, Server, number_from_env, wait_for};
 
 const ROUNDS: u64 = 20;

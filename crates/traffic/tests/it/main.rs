@@ -5,6 +5,8 @@
 mod assert_queue;
 mod crash;
 mod doctor;
+mod faults;
+mod journey;
 mod judged;
 mod moving;
 mod process;

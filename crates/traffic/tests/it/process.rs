@@ -4,13 +4,12 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use std::{fmt, fs, process, thread};
+use std::{fmt, fs, thread};
 
 use serde_json::{Value, json};
 
@@ -39,7 +38,12 @@ impl Server {
 
     /// With these flags, and a file for what it has to say.
     pub(crate) fn spawn_with(wrapper: &[&str], log: &Path, flags: &[&str]) -> Self {
-        let (address, log) = (free_address(), log.to_owned());
+        Self::spawn_at(free_address(), wrapper, log, flags)
+    }
+
+    /// At an address that it may have had in an earlier life.
+    pub(crate) fn spawn_at(address: SocketAddr, wrapper: &[&str], log: &Path, flags: &[&str]) -> Self {
+        let log = log.to_owned();
         let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_traffic")]).collect();
         let executed = now();
         let process = Command::new(words[0])
@@ -97,6 +101,15 @@ impl Server {
         process.wait().unwrap()
     }
 
+    /// Stops its clock: it holds what it holds, and does nothing.
+    pub(crate) fn freeze(&self) {
+        signal("-STOP", self.pid());
+    }
+
+    pub(crate) fn thaw(&self) {
+        signal("-CONT", self.pid());
+    }
+
     /// SIGTERM, and the end that follows.
     pub(crate) fn stop(&self) -> ExitStatus {
         signal("-TERM", self.pid());
@@ -133,11 +146,16 @@ impl Server {
 
     /// An open sale that calls everybody soon, whose windows outlast every test.
     pub(crate) fn open_sale(&self, seats: u32) -> String {
+        self.open_slow_sale(seats, 60_000)
+    }
+
+    /// The same with so many calls a minute.
+    pub(crate) fn open_slow_sale(&self, seats: u32, admit_per_minute: u32) -> String {
         let event = json!({ "name": "Crash", "venue": "Hall", "starts_at": "2099-01-01T00:00:00Z" });
         let event = self.operate("/v1/admin/events", &event)["event_id"].clone();
         let sale = json!({
             "event_id": event, "opens_at": "2020-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z",
-            "admit_per_minute": 60_000, "total_seats": seats,
+            "admit_per_minute": admit_per_minute, "total_seats": seats,
             "claim_window_sec": 3_600, "shopping_window_sec": 3_600, "hold_ttl_sec": 3_600,
         });
         self.operate("/v1/admin/sales", &sale)["sale_id"].as_str().unwrap().to_owned()
@@ -173,14 +191,9 @@ fn signal(name: &str, pid: u32) {
     sent.expect("every Unix has kill");
 }
 
-/// Free now, and no outgoing connection draws it. Where to look differs from process to process and from call to call.
-fn free_address() -> SocketAddr {
-    static CALLS: AtomicUsize = AtomicUsize::new(0);
-    let start = process::id() as usize * 131 + CALLS.fetch_add(1, Ordering::Relaxed);
-    (0..20_000)
-        .map(|at| SocketAddr::from((Ipv4Addr::LOCALHOST, 10_000 + u16::try_from((start + at) % 20_000).unwrap())))
-        .find(|address| TcpListener::bind(address).is_ok())
-        .expect("a free port")
+/// Free now, and no outgoing connection draws it.
+pub(crate) fn free_address() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, testbed::free_port()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a real process has no hand clock")]
@@ -227,12 +240,18 @@ impl fmt::Debug for Answer {
 /// A client with a connection that it keeps; after an error it makes a new one.
 pub(crate) struct Line {
     address: SocketAddr,
+    deadline: Duration,
     open: Option<BufReader<TcpStream>>,
 }
 
 impl Line {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, open: None }
+        Self::with_deadline(address, PATIENCE)
+    }
+
+    /// Hangs up when nothing comes for so long.
+    pub(crate) fn with_deadline(address: SocketAddr, deadline: Duration) -> Self {
+        Self { address, deadline, open: None }
     }
 
     /// `None` when no whole answer came: nobody knows what happened.
@@ -259,10 +278,18 @@ impl Line {
         Some(answer)
     }
 
+    /// Whether there is somebody to send to.
+    pub(crate) fn reach(&mut self) -> bool {
+        if self.open.is_none() {
+            self.open = self.connect();
+        }
+        self.open.is_some()
+    }
+
     fn connect(&self) -> Option<BufReader<TcpStream>> {
         let stream = TcpStream::connect(self.address).ok()?;
         stream.set_nodelay(true).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_read_timeout(Some(self.deadline)).ok()?;
         Some(BufReader::new(stream))
     }
 }

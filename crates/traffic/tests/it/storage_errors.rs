@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::crash::book::Book;
-use crate::crash::fan::{Fan, Seen, Trouble};
 use crate::crash::files;
+use crate::journey::book::Book;
+use crate::journey::fan::{Fan, Seen, Trouble};
 use crate::process::{Line, PATIENCE, Server, now};
 
 const FANS: usize = 150;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::fan::{Fan, Seen, Trouble};
+use crate::journey::fan::{Fan, Seen, Trouble};
 use crate::process::{Line, Server};
 
 /// More rows than the writer leaves in its log without writing it back, in two requests.

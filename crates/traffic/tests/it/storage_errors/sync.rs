@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{Shop, must_run, ready};
-use crate::crash::fan::{Fan, Trouble};
+use crate::journey::fan::{Fan, Trouble};
 use crate::process::{Line, PATIENCE, Server, now};
 
 /// What the program answers when its storage has failed.

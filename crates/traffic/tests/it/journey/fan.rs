@@ -25,6 +25,8 @@ pub(crate) struct Fan {
     unanswered: Unanswered,
     pub(crate) position: Option<i64>,
     polled: Option<Instant>,
+    /// What the line says of it.
+    has_bought: bool,
     admission: Option<(String, Instant)>,
     pub(crate) hold: Option<Kept>,
     /// The round that left the order paying.
@@ -76,6 +78,18 @@ pub(crate) enum Trouble {
 
 type Step = Result<(), Trouble>;
 
+/// The way of a fan's requests to a server.
+pub(crate) trait Wire {
+    /// `None` when no whole answer came: nobody knows what happened.
+    fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Option<Answer>;
+}
+
+impl Wire for Line {
+    fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Option<Answer> {
+        Line::send(self, method, path, headers, body)
+    }
+}
+
 impl Seen {
     pub(crate) fn acknowledged(&self) -> u64 {
         self.joins.load(Relaxed) + self.holds.load(Relaxed) + self.orders.load(Relaxed)
@@ -113,6 +127,7 @@ impl Fan {
             unanswered: Unanswered::default(),
             position: None,
             polled: None,
+            has_bought: false,
             admission: None,
             hold: None,
             paying_since: None,
@@ -146,11 +161,12 @@ impl Fan {
     }
 
     /// The next request of the journey.
-    pub(crate) fn step(&mut self, line: &mut Line, round: u64, seen: &Seen) -> Step {
+    pub(crate) fn step(&mut self, line: &mut dyn Wire, round: u64, seen: &Seen) -> Step {
         if self.position.is_none() {
             self.join(line, seen)
         } else if self.admission().is_none() {
-            self.poll(line)
+            self.poll(line)?;
+            if self.has_bought { self.find_order(line, seen) } else { Ok(()) }
         } else if self.hold.is_none() {
             self.place_hold(line, seen)
         } else {
@@ -167,7 +183,7 @@ impl Fan {
         fresh.map(|(token, _)| format!("Admission {token}"))
     }
 
-    fn join(&mut self, line: &mut Line, seen: &Seen) -> Step {
+    fn join(&mut self, line: &mut dyn Wire, seen: &Seen) -> Step {
         let bearer = format!("Bearer {}", self.session);
         let answer = line.send("POST", &self.path("waiting-room/join"), &[("authorization", &bearer)], None);
         let Some(answer) = answer else {
@@ -186,6 +202,18 @@ impl Fan {
         Ok(())
     }
 
+    /// Who has a place and joins again is told the same one.
+    pub(crate) fn join_again(&mut self, line: &mut dyn Wire) -> Step {
+        let bearer = format!("Bearer {}", self.session);
+        let answer = line.send("POST", &self.path("waiting-room/join"), &[("authorization", &bearer)], None);
+        let answer = answer.ok_or(Trouble::Cut)?;
+        if answer.status != 200 {
+            return Err(Trouble::Refused(answer));
+        }
+        assert_eq!(answer.json()["position"].as_i64(), self.position, "{}: {answer:?}", self.account);
+        Ok(())
+    }
+
     /// An answer that leaves it open counts as none.
     fn refused(&mut self, answer: Answer, what: fn(&mut Unanswered) -> &mut bool) -> Trouble {
         if answer.code() == "outcome_unknown" {
@@ -195,7 +223,7 @@ impl Fan {
     }
 
     /// The line, as it shows itself to this fan: the place never changes.
-    pub(crate) fn poll(&mut self, line: &mut Line) -> Step {
+    pub(crate) fn poll(&mut self, line: &mut dyn Wire) -> Step {
         self.polled = Some(now());
         let bearer = format!("Bearer {}", self.session);
         let answer = line.send("GET", &self.path("waiting-room/status"), &[("authorization", &bearer)], None);
@@ -205,20 +233,48 @@ impl Fan {
         }
         let status = answer.json();
         assert_eq!(status["position"].as_i64(), self.position, "{}: {status}", self.account);
+        self.has_bought = status["state"] == "bought";
         if let Some(token) = status["admission_token"].as_str() {
             self.admission = Some((token.to_owned(), now()));
         }
         Ok(())
     }
 
-    fn ask_for_seats(&self, line: &mut Line) -> Option<Answer> {
+    /// The answer to the checkout never came, and without an admission the key cannot be sent again: the order is among
+    /// one's own.
+    fn find_order(&mut self, line: &mut dyn Wire, seen: &Seen) -> Step {
+        let bearer = format!("Bearer {}", self.session);
+        let answer = line.send("GET", "/v1/orders", &[("authorization", &bearer)], None).ok_or(Trouble::Cut)?;
+        if answer.status != 200 {
+            return Err(Trouble::Refused(answer));
+        }
+        let orders = answer.json();
+        let mut confirmed = orders["orders"].as_array().unwrap().iter().filter(|order| order["status"] == "confirmed");
+        let order = confirmed.next().unwrap_or_else(|| panic!("{} has bought nothing: {orders}", self.account));
+        let tickets: Vec<&Value> =
+            order["tickets"].as_array().unwrap().iter().map(|ticket| &ticket["ticket_id"]).collect();
+        let json = json!({ "order_id": order["order_id"], "ticket_ids": tickets });
+        self.order = Some(Kept { body: answer.body, json });
+        self.pays_no_more(seen);
+        Ok(())
+    }
+
+    fn pays_no_more(&mut self, seen: &Seen) {
+        resolve(&mut self.unanswered.checkout, seen);
+        count(&seen.orders);
+        if self.paying_since.take().is_some() {
+            count(&seen.settled);
+        }
+    }
+
+    fn ask_for_seats(&self, line: &mut dyn Wire) -> Option<Answer> {
         let wish = json!({
             "best_available": { "quantity": 1 + self.number % 2 }, "idempotency_key": format!("hold-{}", self.number),
         });
         line.send("POST", &self.path("holds"), &[("authorization", &self.admission().unwrap())], Some(&wish))
     }
 
-    fn place_hold(&mut self, line: &mut Line, seen: &Seen) -> Step {
+    fn place_hold(&mut self, line: &mut dyn Wire, seen: &Seen) -> Step {
         let Some(answer) = self.ask_for_seats(line) else {
             self.unanswered.hold = true;
             count(&seen.cut);
@@ -246,7 +302,7 @@ impl Fan {
         }
     }
 
-    fn pay(&self, line: &mut Line) -> Option<Answer> {
+    fn pay(&self, line: &mut dyn Wire) -> Option<Answer> {
         let second = if self.declined { "-again" } else { "" };
         let body = json!({
             "hold_id": self.hold.as_ref().unwrap().text("hold_id"), "payment": { "token": self.payment() },
@@ -255,7 +311,7 @@ impl Fan {
         line.send("POST", &self.path("checkout"), &[("authorization", &self.admission().unwrap())], Some(&body))
     }
 
-    fn check_out(&mut self, line: &mut Line, round: u64, seen: &Seen) -> Step {
+    fn check_out(&mut self, line: &mut dyn Wire, round: u64, seen: &Seen) -> Step {
         let Some(answer) = self.pay(line) else {
             self.unanswered.checkout = true;
             count(&seen.cut);
@@ -264,11 +320,7 @@ impl Fan {
         match (answer.status, answer.code().as_str()) {
             (200, _) => {
                 self.order = Some(Kept::of(answer));
-                resolve(&mut self.unanswered.checkout, seen);
-                count(&seen.orders);
-                if self.paying_since.take().is_some() {
-                    count(&seen.settled);
-                }
+                self.pays_no_more(seen);
             }
             (402, "payment_declined") if self.payment() == "sim_decline" => {
                 self.declined = true;
@@ -286,7 +338,7 @@ impl Fan {
     }
 
     /// The last key that was answered, once more: the same bytes, not a second effect.
-    pub(crate) fn repeat(&self, line: &mut Line, seen: &Seen) -> Step {
+    pub(crate) fn repeat(&self, line: &mut dyn Wire, seen: &Seen) -> Step {
         // Who has no fresh admission any more cannot ask.
         if self.admission().is_none() || self.hold.is_none() {
             return Ok(());
