@@ -18,6 +18,7 @@ use crate::tx::{Lane, Tx, Verb, list};
 const HEARD_LATE_MS: i64 = 1_000;
 /// Claims that one sweep ends; a claim writes two rows.
 const MOST_EXPIRED: i64 = 400;
+
 /// Moves one sale's watermark by what the rate, the crowd, the stock and the line allow.
 ///
 /// Invariant: only the leader's tick moves the watermark, and each log row follows from the one before.

@@ -7,7 +7,6 @@ use domain::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Statement};
 
-use super::errors::db_error;
 use super::pool::in_time;
 use super::statement;
 use super::time::Heard;
@@ -48,12 +47,12 @@ impl<'a> PgTx<'a> {
 
     async fn select(&mut self, sql: &'static str, locks: bool, args: &[Value]) -> Result<Vec<Row>, DbError> {
         let answer = in_time(self.call_max, select(self.client, sql, locks, args)).await;
-        self.note(answer)?.iter().map(row).collect()
+        self.note(answer)
     }
 }
 
 /// Prepared once for each connection.
-pub(super) async fn prepared(
+async fn prepared(
     client: &ClientWrapper,
     sql: &'static str,
     locks: bool,
@@ -63,22 +62,23 @@ pub(super) async fn prepared(
     client.prepare_typed_cached(statement::text(sql, locks), &types).await
 }
 
-async fn select(
+pub(super) async fn select(
     client: &ClientWrapper,
     sql: &'static str,
     locks: bool,
     args: &[Value],
-) -> Result<Vec<tokio_postgres::Row>, tokio_postgres::Error> {
+) -> Result<Vec<Row>, tokio_postgres::Error> {
     let statement = prepared(client, sql, locks, args).await?;
-    Client::query(client, &statement, &borrowed(args)).await
+    decode(&Client::query(client, &statement, &borrowed(args)).await?)
 }
 
-pub(super) fn borrowed(args: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+fn borrowed(args: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
     args.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
-pub(super) fn row(row: &tokio_postgres::Row) -> Result<Row, DbError> {
-    (0..row.len()).map(|column| row.try_get(column)).collect::<Result<_, _>>().map(Row).map_err(db_error)
+fn decode(rows: &[tokio_postgres::Row]) -> Result<Vec<Row>, tokio_postgres::Error> {
+    let one = |row: &tokio_postgres::Row| (0..row.len()).map(|at| row.try_get(at)).collect::<Result<_, _>>().map(Row);
+    rows.iter().map(one).collect()
 }
 
 impl Read for PgTx<'_> {
@@ -124,10 +124,10 @@ impl Tx for PgTx<'_> {
             let (locked, read) =
                 tokio::join!(biased; Client::query(client, &first, &args), Client::query(client, &second, &args));
             locked?;
-            read
+            decode(&read?)
         };
         let answer = in_time(self.call_max, both).await;
-        self.note(answer)?.iter().map(row).collect()
+        self.note(answer)
     }
 
     fn emit(&mut self, change: Change) {

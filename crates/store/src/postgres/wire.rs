@@ -6,10 +6,10 @@ use domain::waiting_room::EndedAs;
 use domain::{AccountId, ClaimId, SaleId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::transaction::{borrowed, prepared};
+use super::transaction::select;
 use crate::change::{Change, SeatStatus};
 use crate::rows::{sale_and_hall, sale_columns};
-use crate::value::{Row, Value};
+use crate::value::Row;
 
 /// Entries of one batch of joins come with one look into the table.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ async fn whole(client: &ClientWrapper, told: Told, changes: &mut Vec<Change>) ->
     let change = match told {
         Told::Sale(sale) => {
             let sql = concat!("select ", sale_columns!(), ", sections from sales where id = ?1");
-            let rows = select(client, sql, &[sale.into()]).await?;
+            let rows = select(client, sql, false, &[sale.into()]).await?;
             rows.first().and_then(|row| match sale_and_hall(row) {
                 Ok((sale, seating)) => Some(Change::Sale { sale: Box::new(sale), seating }),
                 Err(error) => {
@@ -89,7 +89,7 @@ async fn whole(client: &ClientWrapper, told: Told, changes: &mut Vec<Change>) ->
         Told::Joined(sale, first, last) => {
             let sql = "select account, position, joined_at from entries
                        where sale = ?1 and position between ?2 and ?3 order by position";
-            let rows = select(client, sql, &[sale.into(), first.into(), last.into()]).await?;
+            let rows = select(client, sql, false, &[sale.into(), first.into(), last.into()]).await?;
             let joined =
                 |row: &Row| Change::Joined { sale, account: row.id(0), position: row.int(1), joined_at: row.time(2) };
             changes.extend(rows.iter().map(joined));
@@ -114,13 +114,6 @@ async fn whole(client: &ClientWrapper, told: Told, changes: &mut Vec<Change>) ->
     };
     changes.extend(change);
     Ok(())
-}
-
-async fn select(client: &ClientWrapper, sql: &'static str, args: &[Value]) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let statement = prepared(client, sql, false, args).await?;
-    let rows = client.query(&statement, &borrowed(args)).await?;
-    let read = |row: &tokio_postgres::Row| (0..row.len()).map(|at| row.try_get(at)).collect::<Result<_, _>>().map(Row);
-    rows.iter().map(read).collect()
 }
 
 #[cfg(test)]
