@@ -43,7 +43,7 @@ assert-queue:  ## check the order and the seats of one sale from its records (SA
 	    $(if $(findstring command,$(origin DATABASE_URL)),--database-url)
 
 bench:         ## what a request costs beside a bare handler, judged; a few minutes (SHORT=1 ONLY= ROUNDS= SEED= OUT=)
-	@scripts/traffic.sh bench $(if $(SHORT),--short) $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds "$(ROUNDS)") \
+	@scripts/bench.sh $(if $(SHORT),--short) $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds "$(ROUNDS)") \
 	    $(if $(SEED),--seed "$(SEED)") $(if $(OUT),--out "$(OUT)")
 
 build:         ## the release binary

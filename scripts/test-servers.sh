@@ -37,6 +37,14 @@ check "it gets the input" says '^its input$'
 check "it is told of a server" says '^postgres://'
 check "which is gone afterwards" silent "$(port_of <(echo "$OUT"))"
 
+# The words with which the server was started, from the process that the command is told of.
+# shellcheck disable=SC2016  # the command's own shell expands it
+words='tr "\0" " " <"/proc/$TRAFFIC_TEST_POSTGRES_PID/cmdline"'
+run scripts/with-servers.sh bash -c "$words"
+check "it is told of the server's process, which syncs nothing" says 'postgres .*fsync=off'
+run scripts/with-servers.sh --durable bash -c "$words"
+check "unless that is asked for" says 'postgres .*fsync=on'
+
 for signal in TERM:9 INT:8; do
     echo "a command that is ended by ${signal%:*}"
     start

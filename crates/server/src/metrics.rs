@@ -149,6 +149,7 @@ impl Metrics {
                 self.operator_keys_refused.load(Ordering::Relaxed),
             ),
             ("store_requests", "Commands and reads asked of the store", app.store.asked()),
+            ("store_statements", "Statements sent to a database server for them", app.store.statements()),
             ("connections_accepted", "Connections taken since the start", app.connections.accepted()),
             ("connections_refused", "Connections closed at once by a cap", app.connections.refused()),
         ];

@@ -121,6 +121,15 @@ impl Store {
         self.asked.load(Ordering::Relaxed)
     }
 
+    /// Statements sent to a database server for them, its beginnings and ends of transactions too. Where the database is a
+    /// part of the process, none.
+    pub fn statements(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite(_) => 0,
+            Engine::Postgres(engine) => engine.statements(),
+        }
+    }
+
     /// Whether other nodes write into the same store.
     pub fn is_shared(&self) -> bool {
         matches!(self.engine, Engine::Postgres(_))

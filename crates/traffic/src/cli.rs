@@ -1,6 +1,7 @@
 //! The command line: subcommands, options and their help.
 
-use std::net::SocketAddr;
+mod bench;
+
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -8,6 +9,8 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{DEV_ADMIN_KEY, Secret, Settings};
 
+use self::bench::BENCH_EXAMPLES;
+pub(crate) use self::bench::{BenchArgs, BenchBareArgs, Measure};
 use crate::telemetry;
 
 const DEFAULT_BASE_URL: &str = "http://localhost:8080";
@@ -338,61 +341,6 @@ impl KnobArgs {
         };
         flags.into_iter().filter_map(known).collect()
     }
-}
-
-const BENCH_EXAMPLES: &str = "\
-What is measured and how: docs/benchmarks.md. Times mean something on a release build and a quiet machine only.
-
-Examples:
-  traffic bench                                   everything; some minutes
-  traffic bench --only status,join --rounds 3     a quick look
-  traffic bench --short                           small, judges nothing: does it all still run?";
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchArgs {
-    /// Measure these only
-    #[arg(long, value_name = "NAMES", value_enum, value_delimiter = ',')]
-    only: Vec<Measure>,
-    /// Pairs of windows for each measure [default: 7]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
-    pub(crate) rounds: Option<u16>,
-    /// The same seed shuffles in the same way
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// Run everything small and judge nothing
-    #[arg(long)]
-    pub(crate) short: bool,
-    /// Also write what was found as JSON
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-}
-
-impl BenchArgs {
-    /// Each once, in the order in which they are done.
-    pub(crate) fn measures(&self) -> impl Iterator<Item = Measure> {
-        Measure::value_variants().iter().copied().filter(|one| self.only.is_empty() || self.only.contains(one))
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Measure {
-    /// Polls of 10,000 fans who wait
-    Status,
-    /// First joins of a line of up to 10,000
-    Join,
-    /// A line of 1,000,000: memory, restart, first joins
-    Line,
-    /// Holds and checkouts
-    Shop,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchBareArgs {
-    #[arg(long)]
-    pub(crate) addr: SocketAddr,
-    /// Of every answer's body
-    #[arg(long)]
-    pub(crate) bytes: usize,
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod wire;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
@@ -76,6 +77,8 @@ struct Inner {
     gates: Gates,
     time: Time,
     feed: Arc<Feed>,
+    /// Sent for verbs and queries.
+    statements: AtomicU64,
     broken: watch::Receiver<bool>,
 }
 
@@ -102,7 +105,8 @@ impl Postgres {
         let feed = Feed::begin(pool.clone(), Arc::clone(&clock), options.observer, broken_tx).await;
         let feed = feed.map_err(OpenError::Database)?;
         let time = Time { clock, hand_driven_from: options.hand_driven_from };
-        let inner = Inner { pool, in_vain, gates: Gates::new(connections), time, feed, broken };
+        let gates = Gates::new(connections);
+        let inner = Inner { pool, in_vain, gates, time, feed, statements: AtomicU64::new(0), broken };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -132,7 +136,7 @@ impl Postgres {
         let mut lease = Lease::take(&inner.pool).await.map_err(Ended::Again)?;
         let body = async {
             let heard = inner.begin(&lease, "begin").await?;
-            let mut tx = PgTx::new(&lease, heard, STATEMENT_MAX);
+            let mut tx = PgTx::new(&lease, heard, STATEMENT_MAX, &inner.statements);
             let done = verb.run(&mut tx).await?;
             let changes = tx.end().ok_or_else(|| DbError::Bug("a verb went on after an error".to_owned()))?;
             Ok::<_, Stop>((done, changes))
@@ -146,13 +150,13 @@ impl Postgres {
                 Ok(done)
             }
             Err(Stop::Db(error @ (DbError::Conflict(_) | DbError::Constraint(_)))) => {
-                lease.roll_back().await;
+                inner.roll_back(&mut lease).await;
                 Err(Ended::Again(error))
             }
             // The connection is gone, and with it all that was begun.
             Err(Stop::Db(error @ DbError::Unreachable(_))) => Err(Ended::Again(error)),
             Err(stop) => {
-                lease.roll_back().await;
+                inner.roll_back(&mut lease).await;
                 Err(Ended::For(Failure::from(stop)))
             }
         }
@@ -169,7 +173,7 @@ impl Postgres {
             };
             let reading = async {
                 let heard = inner.begin(&lease, BEGIN_READING).await?;
-                query.run(&mut PgTx::new(&lease, heard, READ_STATEMENT_MAX)).await
+                query.run(&mut PgTx::new(&lease, heard, READ_STATEMENT_MAX, &inner.statements)).await
             };
             let late = || Err(DbError::Unreachable("the database has not answered in time".into()).into());
             let out = tokio::time::timeout(READ_MAX, reading).await.unwrap_or_else(|_| late());
@@ -177,7 +181,7 @@ impl Postgres {
                 // Once more on another connection: this one may have been dead for long.
                 Err(Stop::Db(DbError::Unreachable(_))) if run == 1 => {}
                 out => {
-                    lease.roll_back().await;
+                    inner.roll_back(&mut lease).await;
                     return out.map_err(Failure::from);
                 }
             }
@@ -191,6 +195,10 @@ impl Postgres {
 
     pub(crate) fn staleness(&self) -> Duration {
         self.inner.feed.staleness()
+    }
+
+    pub(crate) fn statements(&self) -> u64 {
+        self.inner.statements.load(Ordering::Relaxed)
     }
 
     pub(crate) fn shown(&self, at: Timestamp) -> Timestamp {
@@ -208,8 +216,13 @@ impl Postgres {
 }
 
 impl Inner {
+    fn count(&self, statements: u64) {
+        self.statements.fetch_add(statements, Ordering::Relaxed);
+    }
+
     /// Both on their way at once.
     async fn begin(&self, lease: &Lease, begin: &'static str) -> Result<Heard, DbError> {
+        self.count(begin.split(';').count() as u64 + 1);
         let now = in_time(STATEMENT_MAX, async {
             let now = lease.prepare_cached(NOW).await?;
             let (begun, now) = tokio::join!(biased; lease.batch_execute(begin), lease.query_one(&now, &[]));
@@ -217,6 +230,11 @@ impl Inner {
             now.map(|row| Timestamp(row.get(0)))
         });
         now.await.map(|now| self.time.heard(now))
+    }
+
+    async fn roll_back(&self, lease: &mut Lease) {
+        self.count(1);
+        lease.roll_back().await;
     }
 
     /// Writes what the other nodes must hear, commits, tells this node.
@@ -227,6 +245,7 @@ impl Inner {
             let insert = in_time(STATEMENT_MAX, feed::prepare(lease)).await.map_err(Ended::Again)?;
             Some((insert, wire::text(&changes)))
         };
+        self.count(2 + u64::from(news.is_some()));
         let in_vain = self.in_vain.count();
         // Sent at the first poll, before the COMMIT is.
         let write = async {

@@ -1,5 +1,6 @@
 //! The database surface on one transaction of one connection.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::ClientWrapper;
@@ -24,14 +25,19 @@ pub(super) struct PgTx<'a> {
     changes: Vec<Change>,
     /// A statement has failed: the transaction can only be rolled back.
     failed: bool,
-    /// Statements, for those who count them.
-    pub(super) statements: u64,
+    /// Of the engine, for those who count them.
+    statements: &'a AtomicU64,
 }
 
 impl<'a> PgTx<'a> {
-    pub(super) fn new(client: &'a ClientWrapper, heard: Heard, statement_max: Duration) -> Self {
+    pub(super) fn new(
+        client: &'a ClientWrapper,
+        heard: Heard,
+        statement_max: Duration,
+        statements: &'a AtomicU64,
+    ) -> Self {
         let call_max = statement_max + Duration::from_secs(1);
-        Self { client, heard, call_max, changes: Vec::new(), failed: false, statements: 0 }
+        Self { client, heard, call_max, changes: Vec::new(), failed: false, statements }
     }
 
     /// What the observers are told if this commits; `None` where it must not.
@@ -40,7 +46,7 @@ impl<'a> PgTx<'a> {
     }
 
     fn note<T>(&mut self, answer: Result<T, DbError>) -> Result<T, DbError> {
-        self.statements += 1;
+        self.statements.fetch_add(1, Ordering::Relaxed);
         self.failed |= answer.is_err();
         answer
     }
@@ -117,6 +123,7 @@ impl Tx for PgTx<'_> {
     /// Both on their way at once: the server runs the second when the first has its locks.
     async fn locked(&mut self, lock: &'static str, read: &'static str, args: &[Value]) -> Result<Vec<Row>, DbError> {
         let client = self.client;
+        self.statements.fetch_add(1, Ordering::Relaxed);
         let both = async {
             let (first, second) =
                 (prepared(client, lock, true, args).await?, prepared(client, read, false, args).await?);

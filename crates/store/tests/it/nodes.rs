@@ -6,6 +6,7 @@ mod look;
 mod news;
 mod servers;
 mod standby;
+mod statements;
 
 use std::sync::{Arc, Mutex};
 

@@ -74,11 +74,23 @@ impl Connections {
         &mut self,
         requests: &Requests,
         total: usize,
+        on_answer: impl FnMut(usize, &Answer<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.send_each(requests, total, |_| {}, on_answer)
+    }
+
+    /// The same, telling the number of each request before it is sent too.
+    pub(super) fn send_each(
+        &mut self,
+        requests: &Requests,
+        total: usize,
+        mut on_send: impl FnMut(usize),
         mut on_answer: impl FnMut(usize, &Answer<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         ensure!(requests.len() > 0 || total == 0, "nothing to send");
         let mut sent = 0;
         for connection in self.all.iter_mut().take(total) {
+            on_send(sent % requests.len());
             connection.send(requests, sent)?;
             sent += 1;
         }
@@ -94,6 +106,7 @@ impl Connections {
                 if connection.receive(requests, &mut on_answer)? {
                     answered += 1;
                     if sent < total {
+                        on_send(sent % requests.len());
                         connection.send(requests, sent)?;
                         sent += 1;
                     }

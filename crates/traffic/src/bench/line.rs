@@ -170,7 +170,7 @@ fn late_joins(
         })?);
         ensure!(first_joins == late, "{first_joins} of {late} joins were first ones");
     }
-    let compared = Compared { name: "first join, line of 1,000,000", connections: CONNECTIONS, body_bytes, pairs };
+    let compared = Compared::beside_bare("first join, line of 1,000,000", CONNECTIONS, body_bytes, pairs);
     let compared = report.compared(compared);
     let (cpu, rate) = (compared.cpu_ratio().median, compared.rate_ratio().median);
     report.fact("worst batch, line of 1,000,000", Worst::of(&Organiser::of(server), sale)?.text());

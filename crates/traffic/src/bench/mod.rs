@@ -5,12 +5,15 @@
 
 mod answer;
 pub(crate) mod bare;
+mod cluster;
 mod generator;
 mod goals;
 mod join;
 mod line;
 mod organiser;
+mod postgres;
 mod program;
+mod redis;
 mod report;
 mod requests;
 mod sample;
@@ -18,20 +21,21 @@ mod shop;
 mod shuffle;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use server::app::Ids as _;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use self::generator::Connections;
 use self::organiser::WARM_PATH;
-use self::program::Program;
+use self::postgres::Postgres;
+use self::program::{Engine, Program};
 use self::report::Report;
 use self::requests::Requests;
 use self::sample::{Pair, Sample};
@@ -56,6 +60,10 @@ struct Sizes {
     bare: usize,
     /// Starts of a server with the long line.
     restarts: usize,
+    /// For how long batches of one size are written.
+    batches: Duration,
+    /// Joins that a script in Redis is asked for.
+    redis_joins: usize,
 }
 
 /// Long enough for steady figures, short enough for all of them in some minutes.
@@ -68,11 +76,23 @@ const FULL: Sizes = Sizes {
     shoppers: 2_000,
     bare: 50_000,
     restarts: 3,
+    batches: Duration::from_secs(3),
+    redis_joins: 200_000,
 };
 
 /// Everything once or twice and small: proves that it runs, says nothing about time.
-const SHORT: Sizes =
-    Sizes { rounds: 2, sessions: 300, polls: 2, line: 3_000, late: 300, shoppers: 50, bare: 500, restarts: 2 };
+const SHORT: Sizes = Sizes {
+    rounds: 2,
+    sessions: 300,
+    polls: 2,
+    line: 3_000,
+    late: 300,
+    shoppers: 50,
+    bare: 500,
+    restarts: 2,
+    batches: Duration::from_millis(50),
+    redis_joins: 2_000,
+};
 
 /// What every measure needs.
 struct Bench {
@@ -82,6 +102,8 @@ struct Bench {
     /// The servers' secret, so that sessions can be signed here.
     secret: String,
     folder: TempDir,
+    /// Where there is none, `cluster` is left out.
+    postgres: Option<Postgres>,
     /// Set by a signal: the servers are ended and the folder is removed, as after any failure.
     stop: Arc<AtomicBool>,
 }
@@ -93,7 +115,10 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let secret = real::SystemIds.secret().iter().map(|byte| format!("{byte:02x}")).collect();
     let folder = tempfile::Builder::new().prefix("traffic-bench-").tempdir().context("making a temporary folder")?;
     let (stop, _signals) = stop_by_signal()?;
-    let bench = Bench { sizes, seed: args.seed, clock: real::SystemClock::start(), secret, folder, stop };
+    let postgres = args.postgres().map(|(url, pid)| Postgres::new(url, pid)).transpose()?;
+    ensure!(postgres.is_some() || !args.is_named(Measure::Cluster), "{}", cluster::NEEDS);
+    let clock = real::SystemClock::start();
+    let bench = Bench { sizes, seed: args.seed, clock, secret, folder, postgres, stop };
     let mut report = Report::default();
     for measure in args.measures() {
         let (name, work): (_, fn(&Bench, &mut Report) -> anyhow::Result<()>) = match measure {
@@ -101,6 +126,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
             Measure::Join => ("join", join::measure),
             Measure::Line => ("line", line::measure),
             Measure::Shop => ("shop", shop::measure),
+            Measure::Cluster => ("cluster", cluster::measure),
         };
         work(&bench, &mut report).with_context(|| format!("measuring {name}"))?;
     }
@@ -142,8 +168,13 @@ impl Bench {
     }
 
     /// The product on a folder that may hold data, and how long it took to be ready.
-    fn start(&self, folder: &std::path::Path) -> anyhow::Result<(Program, Duration)> {
-        Program::product(folder, &self.secret, &self.clock, &self.stop)
+    fn start(&self, folder: &Path) -> anyhow::Result<(Program, Duration)> {
+        let file = format!("sqlite://{}", folder.join("traffic.db").display());
+        self.start_on(folder, &Engine { database_url: &file, redis_url: None })
+    }
+
+    fn start_on(&self, folder: &Path, engine: &Engine<'_>) -> anyhow::Result<(Program, Duration)> {
+        Program::product(folder, engine, &self.secret, &self.clock, &self.stop)
     }
 
     fn bare(&self, body_bytes: usize) -> anyhow::Result<Program> {
@@ -180,6 +211,11 @@ impl Bench {
             keep(number, answer.status, answer.body);
             Ok(())
         })
+    }
+
+    fn go_on(&self) -> anyhow::Result<()> {
+        ensure!(!self.stop.load(Ordering::Relaxed), "stopped before the end");
+        Ok(())
     }
 
     /// Some time in which a server does what it puts off.

@@ -17,7 +17,7 @@ pub(super) const WARM_PATH: &str = "/health/live";
 
 /// A sale by its id, and the paths of what can be asked of it.
 #[derive(Clone)]
-pub(super) struct Sale(String);
+pub(super) struct Sale(pub(super) String);
 
 impl Sale {
     pub(super) fn path(&self, rest: &str) -> String {
@@ -113,6 +113,12 @@ impl Organiser {
         metric(&String::from_utf8_lossy(&text), name, &sale.0).with_context(|| format!("/metrics does not tell {name}"))
     }
 
+    /// A figure that is about no sale in particular.
+    pub(super) fn counter(&self, name: &str) -> anyhow::Result<f64> {
+        let text = self.text("GET", "/metrics", Shown::Nothing, "")?;
+        value(&String::from_utf8_lossy(&text), name).with_context(|| format!("/metrics does not tell {name}"))
+    }
+
     fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.ask("POST", path, Shown::AdminKey(DEV_ADMIN_KEY), &body.to_string())
     }
@@ -135,8 +141,12 @@ impl Organiser {
 
 /// `name{sale="id"} value`
 fn metric(text: &str, name: &str, sale: &str) -> Option<f64> {
-    let start = format!("{name}{{sale=\"{sale}\"}} ");
-    text.lines().find_map(|line| line.strip_prefix(&start))?.trim().parse().ok()
+    value(text, &format!("{name}{{sale=\"{sale}\"}}"))
+}
+
+/// `name value`
+fn value(text: &str, name: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -148,5 +158,6 @@ mod tests {
         let text = "# TYPE a gauge\na{sale=\"1\"} 3\nab{sale=\"2\"} 4\na{sale=\"2\"} 0.25\n";
         assert_eq!(metric(text, "a", "2"), Some(0.25));
         assert_eq!(metric(text, "a", "3"), None);
+        assert_eq!((value("ab 3\na 2.5\n", "a"), value("ab 3\n", "a")), (Some(2.5), None));
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::net::TcpStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,16 +28,24 @@ const STOPS_WITHIN: Duration = Duration::from_secs(60);
 /// Of a log, in messages.
 const LOG_CHARS: usize = 2_000;
 
+/// What a server stands on.
+pub(super) struct Engine<'a> {
+    pub(super) database_url: &'a str,
+    pub(super) redis_url: Option<&'a str>,
+}
+
 /// A running server, ended with the value.
 pub(super) struct Program {
     process: Child,
+    log: PathBuf,
     pub(super) target: Target,
 }
 
 impl Program {
-    /// The product on this folder, and how long it took from its start to its first 200 of `/health/ready`.
+    /// The product, its log in this folder, and how long it took from its start to its first 200 of `/health/ready`.
     pub(super) fn product(
         folder: &Path,
+        engine: &Engine<'_>,
         secret: &str,
         clock: &dyn Clock,
         stop: &Arc<AtomicBool>,
@@ -46,8 +54,9 @@ impl Program {
         let log = folder.join("server.log");
         let mut command = this_program()?;
         command
-            .args(["serve", "--dev", "--log", "warn", "--http-addr", &addr.to_string(), "--database-url"])
-            .arg(format!("sqlite://{}", folder.join("traffic.db").display()))
+            .args(["serve", "--dev", "--log", "warn", "--http-addr", &addr.to_string()])
+            .env("DATABASE_URL", engine.database_url)
+            .envs(engine.redis_url.map(|url| ("REDIS_URL", url)))
             .env("JWT_SECRET", secret)
             .env("ADMIN_API_KEY", server::config::DEV_ADMIN_KEY)
             // The lab makes a demo sale and ticks it; measured is the sale of the measurement alone.
@@ -56,9 +65,10 @@ impl Program {
         let started = clock.monotonic();
         let mut program = Self {
             process: command.spawn().context("starting the server")?,
+            log,
             target: Target { addr, stop: Arc::clone(stop) },
         };
-        program.wait_until_ready("/health/ready", started, clock, &log)?;
+        program.wait_until_ready("/health/ready", started, clock)?;
         Ok((program, clock.monotonic().saturating_sub(started)))
     }
 
@@ -73,18 +83,18 @@ impl Program {
         let started = clock.monotonic();
         let mut program = Self {
             process: command.spawn().context("starting the bare handler")?,
+            log,
             target: Target { addr, stop: Arc::clone(stop) },
         };
-        program.wait_until_ready(bare::PATH, started, clock, &log)?;
+        program.wait_until_ready(bare::PATH, started, clock)?;
         Ok(program)
     }
 
     /// While the data is loaded the answers say so: the first 2xx is the moment.
-    fn wait_until_ready(&mut self, path: &str, started: Duration, clock: &dyn Clock, log: &Path) -> anyhow::Result<()> {
+    fn wait_until_ready(&mut self, path: &str, started: Duration, clock: &dyn Clock) -> anyhow::Result<()> {
         while clock.monotonic().saturating_sub(started) < READY_WITHIN {
             if let Some(status) = self.process.try_wait()? {
-                let said = fs::read_to_string(log).unwrap_or_default();
-                bail!("it ended at once ({status}): {}", said.chars().take(LOG_CHARS).collect::<String>());
+                bail!("it ended at once ({status}): {}", said(&self.log));
             }
             self.target.go_on()?;
             if TcpStream::connect(self.target.addr).is_ok() && Connections::open(&self.target, 1, path).is_ok() {
@@ -97,9 +107,7 @@ impl Program {
 
     /// User and system time of the process so far, of threads that have ended too.
     pub(super) fn cpu(&self) -> anyhow::Result<Duration> {
-        let pid = Pid::from_raw(i32::try_from(self.process.id())?);
-        let clock = ClockId::pid_cpu_clock_id(pid).context("the CPU clock of the server")?;
-        Ok(clock.now().context("the CPU time of the server")?.into())
+        cpu_of(self.process.id())
     }
 
     /// Memory that is really there.
@@ -119,7 +127,7 @@ impl Program {
                 if status.success() {
                     return Ok(());
                 }
-                bail!("a server ended with {status}");
+                bail!("a server ended with {status}: {}", said(&self.log));
             }
             thread::sleep(LOOK_EVERY);
         }
@@ -138,6 +146,19 @@ impl Drop for Program {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// What a program has logged, the end of it.
+fn said(log: &Path) -> String {
+    let log = fs::read_to_string(log).unwrap_or_default();
+    let skipped = log.chars().count().saturating_sub(LOG_CHARS);
+    log.chars().skip(skipped).collect()
+}
+
+/// User and system time of a process so far.
+pub(super) fn cpu_of(pid: u32) -> anyhow::Result<Duration> {
+    let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(pid)?)).context("the CPU clock of a server")?;
+    Ok(clock.now().context("the CPU time of a server")?.into())
 }
 
 /// CPU time of this process, which is the load generator.

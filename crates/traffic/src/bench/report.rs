@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use super::goals::Goal;
 use super::sample::{Pair, Sample, Spread};
 
-/// Rounds of the bare handler beside the product.
+/// Rounds of the bare handler beside the product, or of the product beside itself on something else.
 pub(super) struct Compared {
     pub(super) name: &'static str,
+    /// What stands on each side.
+    pub(super) sides: [&'static str; 2],
     pub(super) connections: usize,
     /// Of the product's answer; the bare handler's is as long.
     pub(super) body_bytes: usize,
@@ -15,6 +17,10 @@ pub(super) struct Compared {
 }
 
 impl Compared {
+    pub(super) fn beside_bare(name: &'static str, connections: usize, body_bytes: usize, pairs: Vec<Pair>) -> Self {
+        Self { name, sides: ["bare", "product"], connections, body_bytes, pairs }
+    }
+
     /// Of each round the product against its neighbour, and of those the median: what disturbs both cancels out.
     pub(super) fn cpu_ratio(&self) -> Spread {
         Spread::of(self.pairs.iter().map(Pair::cpu_ratio))
@@ -33,7 +39,7 @@ impl Compared {
     }
 
     pub(super) fn lines(&self) -> String {
-        let Self { name, connections, body_bytes, .. } = self;
+        let Self { name, sides: [first, second], connections, body_bytes, .. } = self;
         let rounds = self.pairs.len();
         let row = |who: &str, rate: Spread, cpu: Spread, own: Spread| {
             format!(
@@ -49,8 +55,8 @@ impl Compared {
                 "  {:<9} {:>29} {:>27} {:>9}\n",
                 "", "requests/s: median, min, max", "server CPU us/request", "load us"
             ),
-            row("bare", self.bare(Sample::per_sec), self.bare(Sample::cpu_us), self.bare(Sample::own_us)),
-            row("product", self.product(Sample::per_sec), self.product(Sample::cpu_us), self.product(Sample::own_us)),
+            row(first, self.bare(Sample::per_sec), self.bare(Sample::cpu_us), self.bare(Sample::own_us)),
+            row(second, self.product(Sample::per_sec), self.product(Sample::cpu_us), self.product(Sample::own_us)),
             format!(
                 "  {:<9} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>8.2} {:>8.2}\n",
                 "ratio", rate.median, rate.min, rate.max, ratio.median, ratio.min, ratio.max
@@ -73,7 +79,7 @@ impl Compared {
         let ratio = |spread: Spread| json!({ "median": spread.median, "min": spread.min, "max": spread.max });
         json!({
             "name": self.name, "rounds": self.pairs.len(), "connections": self.connections,
-            "body_bytes": self.body_bytes, "bare": side(|pair| pair.bare), "product": side(|pair| pair.product),
+            "body_bytes": self.body_bytes, self.sides[0]: side(|pair| pair.bare), self.sides[1]: side(|pair| pair.product),
             "cpu_ratio": ratio(self.cpu_ratio()), "rate_ratio": ratio(self.rate_ratio()),
         })
     }
@@ -144,7 +150,7 @@ mod tests {
         };
         let pair = |bare, product| Pair { bare: sample(bare), product: sample(product) };
         // The ratio of the medians would be 6 / 4: another round's noise.
-        Compared { name: "x", connections: 1, body_bytes: 2, pairs: vec![pair(2, 4), pair(4, 6), pair(8, 40)] }
+        Compared::beside_bare("x", 1, 2, vec![pair(2, 4), pair(4, 6), pair(8, 40)])
     }
 
     #[test]

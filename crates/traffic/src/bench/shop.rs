@@ -15,7 +15,7 @@ use super::sample::{Pair, Sample};
 use super::shuffle::Dice;
 
 /// As for joins: holds and payments of a rush share their commits too.
-const CONNECTIONS: usize = 256;
+pub(super) const CONNECTIONS: usize = 256;
 const SEATS_PER_HOLD: usize = 2;
 /// The fastest drip: everybody is inside after a moment.
 const CALLED_PER_MINUTE: usize = 1_000_000;
@@ -111,7 +111,7 @@ impl Rounds {
     fn report(self, yardsticks: &Yardsticks, report: &mut Report) {
         let [hold_bytes, checkout_bytes] = [yardsticks.hold.1, yardsticks.checkout.1];
         let mut ratio = |name, body_bytes, pairs| {
-            report.compared(Compared { name, connections: CONNECTIONS, body_bytes, pairs }).cpu_ratio().median
+            report.compared(Compared::beside_bare(name, CONNECTIONS, body_bytes, pairs)).cpu_ratio().median
         };
         let known = ratio("hold of two seats, admission verified before", hold_bytes, self.known);
         let new = ratio("hold of two seats, admission at first sight", hold_bytes, self.new);
@@ -124,15 +124,15 @@ impl Rounds {
 }
 
 /// A sale with everybody inside.
-struct Shop {
+pub(super) struct Shop {
     sale: Sale,
-    admissions: Vec<String>,
+    pub(super) admissions: Vec<String>,
     /// Public ids, as many as all of them want.
     seats: Vec<String>,
 }
 
 impl Shop {
-    fn open(bench: &Bench, organiser: &Organiser, sessions: &[String]) -> anyhow::Result<Self> {
+    pub(super) fn open(bench: &Bench, organiser: &Organiser, sessions: &[String]) -> anyhow::Result<Self> {
         let seats = sessions.len() * SEATS_PER_HOLD;
         let sale = organiser.sale(&json!({ "admit_per_minute": CALLED_PER_MINUTE, "total_seats": seats }))?;
         organiser.line_up(&sale, sessions)?;
@@ -160,7 +160,7 @@ impl Shop {
     }
 
     /// Everybody wants seats of their own.
-    fn holds(&self, who: std::ops::Range<usize>) -> Requests {
+    pub(super) fn holds(&self, who: std::ops::Range<usize>) -> Requests {
         let path = self.sale.path("holds");
         let mut requests = Requests::default();
         for fan in who {
@@ -171,7 +171,7 @@ impl Shop {
         requests
     }
 
-    fn checkouts(&self, holds: &[String]) -> Requests {
+    pub(super) fn checkouts(&self, holds: &[String]) -> Requests {
         let path = self.sale.path("checkout");
         let mut requests = Requests::default();
         for (fan, hold) in holds.iter().enumerate() {
@@ -182,7 +182,7 @@ impl Shop {
     }
 
     /// What was answered was done.
-    fn check_sold(&self, organiser: &Organiser, orders: usize) -> anyhow::Result<()> {
+    pub(super) fn check_sold(&self, organiser: &Organiser, orders: usize) -> anyhow::Result<()> {
         let stats = organiser.stats(&self.sale)?;
         let sold = stats["tickets_sold"].as_u64();
         let wanted = (orders * SEATS_PER_HOLD) as u64;
@@ -204,7 +204,7 @@ fn admissions(organiser: &Organiser, path: &str, sessions: &[String]) -> anyhow:
     Ok(admissions)
 }
 
-fn hold_id(body: &[u8]) -> anyhow::Result<String> {
+pub(super) fn hold_id(body: &[u8]) -> anyhow::Result<String> {
     let hold: Value = serde_json::from_slice(body)?;
     Ok(hold["hold_id"].as_str().with_context(|| format!("no hold: {hold}"))?.to_owned())
 }

@@ -27,6 +27,8 @@ fn mistakes_name_what_was_wrong() {
         ("traffic bench --only status,jion", "jion"),
         ("traffic bench --rounds 0", "--rounds"),
         ("traffic bench --seed x", "--seed"),
+        ("traffic bench --postgres postgres://a/b", "--postgres-pid"),
+        ("traffic bench --postgres-pid 1", "--postgres"),
     ] {
         let error = parse(line).unwrap_err();
         assert!(error.to_string().contains(named), "{line}: {error}");
@@ -53,7 +55,7 @@ fn measures_are_done_once_each_in_their_own_order() {
         let Ok(Command::Bench(args)) = parse(line) else { panic!("{line} is understood") };
         args.measures().collect::<Vec<_>>()
     };
-    assert_eq!(measures("traffic bench"), [Measure::Status, Measure::Join, Measure::Line, Measure::Shop]);
+    assert_eq!(measures("traffic bench"), Measure::value_variants());
     assert_eq!(measures("traffic bench --only join,status,join"), [Measure::Status, Measure::Join]);
 }
 
