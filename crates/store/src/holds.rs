@@ -79,10 +79,11 @@ impl PlaceHold {
     async fn free_lapsed<T: Tx>(&self, tx: &mut T) -> Outcome<bool> {
         let standing = tx
             .lock(
-                "select h.id, h.state, h.expires_at from holds h
-                 where h.id in (select hs.hold from json_each(?2) wanted cross join hold_seats hs
-                     where hs.sale = ?1 and hs.seat = cast(wanted.value as bigint) and hs.live = 1)
-                   or (h.sale = ?1 and h.account = ?3 and h.state = 'live' and h.expires_at <= ?4)
+                "select h.id, h.state, h.expires_at from holds h where h.id in
+                     (select hs.hold from json_each(?2) wanted cross join hold_seats hs
+                      where hs.sale = ?1 and hs.seat = cast(wanted.value as bigint) and hs.live = 1
+                      union all
+                      select id from holds where sale = ?1 and account = ?3 and state = 'live' and expires_at <= ?4)
                  order by h.id",
                 &[self.sale.into(), self.wanted(), self.account.into(), tx.now().into()],
             )

@@ -12,9 +12,10 @@ const LOCK: i64 = 0x7472_6166_6669_6300;
 
 /// What statements use and PostgreSQL calls otherwise, and what only several nodes need. Each runs with the common step of
 /// this number.
-const OWN: [(usize, &str); 2] = [
+const OWN: [(usize, &str); 3] = [
     (0, include_str!("../migrations/postgres/functions.sql")),
     (5, include_str!("../migrations/postgres/changes.sql")),
+    (5, include_str!("../migrations/postgres/statistics.sql")),
 ];
 
 pub(super) async fn migrate(client: &ClientWrapper) -> Result<(), OpenError> {

@@ -27,10 +27,11 @@ fn who_has_a_place_is_found_by_account() {
 #[test]
 fn the_holds_on_a_seat_are_found_by_seat() {
     let plan = plan(
-        "select h.id, h.state, h.expires_at from holds h
-         where h.id in (select hs.hold from json_each(?2) wanted cross join hold_seats hs
-             where hs.sale = ?1 and hs.seat = cast(wanted.value as bigint) and hs.live = 1)
-           or (h.sale = ?1 and h.account = ?3 and h.state = 'live' and h.expires_at <= ?4)
+        "select h.id, h.state, h.expires_at from holds h where h.id in
+             (select hs.hold from json_each(?2) wanted cross join hold_seats hs
+              where hs.sale = ?1 and hs.seat = cast(wanted.value as bigint) and hs.live = 1
+              union all
+              select id from holds where sale = ?1 and account = ?3 and state = 'live' and expires_at <= ?4)
          order by h.id",
     );
     assert!(plan.contains("hold_seats_one_owner (sale=? AND seat=?)"), "{plan}");

@@ -4,6 +4,7 @@ mod faults;
 mod locks;
 mod look;
 mod news;
+mod plans;
 mod servers;
 mod standby;
 mod statements;
