@@ -20,9 +20,11 @@ impl Owner {
         let mut command = Command::new(env!("CARGO_BIN_EXE_testbed"));
         command.arg(kind).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
-        let mut url = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Self { process, url: url.trim().to_owned() }
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let (url, pid) = line.trim().rsplit_once(' ').unwrap();
+        assert!(Path::new("/proc").join(pid).exists(), "{line}");
+        Self { process, url: url.to_owned() }
     }
 
     fn address(&self) -> SocketAddr {
