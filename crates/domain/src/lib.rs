@@ -8,10 +8,13 @@
 //! - **claim**: a called fan's right to shop, until its deadline. **admission**: the signed token that names a claim.
 //! - **returner**: a called fan who came after the claim window and asks again.
 //! - **hold**: seats kept for one fan for a short time. **order**: what is paid for a hold. **ticket**: one sold seat.
+//! - **code**: the signed text on a ticket; each **version** of a ticket has one. **scan**: a **gate** asks whether a code is
+//!   let in. **held back**: the seat of a cancelled ticket that the operator keeps.
 
 pub mod admission;
 pub mod best_available;
 pub mod clock;
+pub mod door;
 pub mod hold;
 pub mod ids;
 pub mod money;

@@ -64,6 +64,8 @@ pub struct Payable<'a> {
     pub paying: bool,
     /// Everything the account has in this sale, this hold included.
     pub usage: Usage,
+    /// Names given for its tickets.
+    pub names: usize,
     pub now: Timestamp,
 }
 
@@ -79,6 +81,9 @@ pub fn begin(hold: &Payable<'_>) -> Result<(), Refusal> {
     }
     if hold.now >= hold.expires_at {
         return Err(Refusal::HoldExpired);
+    }
+    if i64::try_from(hold.names).is_ok_and(|names| names > hold.seats) {
+        return Err(Refusal::TooManyNames { seats: hold.seats });
     }
     hold::within_cap(hold.sale, Usage { held: hold.usage.held - hold.seats, ..hold.usage }, hold.seats)
 }
@@ -114,6 +119,7 @@ mod tests {
             seats: 2,
             paying: false,
             usage: Usage { tickets: 0, held: 2 },
+            names: 2,
             now: Timestamp(1_999_999),
         }
     }
@@ -133,6 +139,13 @@ mod tests {
         assert_eq!(begin(&paying), Err(Refusal::CheckoutInProgress));
         let sold = Payable { state: HoldState::Sold, ..payable(&sale) };
         assert_eq!(begin(&sold), Err(Refusal::HoldUsed));
+    }
+
+    #[test]
+    fn there_are_no_more_names_than_seats() {
+        let sale = sale();
+        assert_eq!(begin(&Payable { names: 0, ..payable(&sale) }), Ok(()));
+        assert_eq!(begin(&Payable { names: 3, ..payable(&sale) }), Err(Refusal::TooManyNames { seats: 2 }));
     }
 
     #[test]

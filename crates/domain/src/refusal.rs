@@ -47,6 +47,10 @@ pub enum Refusal {
     BadCount {
         most: i64,
     },
+    /// More names than the hold has seats.
+    TooManyNames {
+        seats: i64,
+    },
     HoldUsed,
     HoldExpired,
     CheckoutInProgress,
@@ -55,6 +59,12 @@ pub enum Refusal {
     PaymentRefunded,
     IdempotencyKeyReused,
     TransferBlocked,
+    /// The operator wants to change a ticket that is cancelled already.
+    TicketCancelled,
+    /// Its holder was let in: the seat is in use.
+    TicketUsed,
+    /// The order is not paid, so there is nothing to cancel.
+    NoTickets,
 }
 
 impl Refusal {
@@ -83,6 +93,7 @@ impl Refusal {
             Self::ActiveHoldExists => "active_hold_exists",
             Self::CapExceeded { .. } => "cap_exceeded",
             Self::BadCount { .. } => "bad_count",
+            Self::TooManyNames { .. } => "too_many_names",
             Self::HoldUsed => "hold_used",
             Self::HoldExpired => "hold_expired",
             Self::CheckoutInProgress => "checkout_in_progress",
@@ -90,6 +101,9 @@ impl Refusal {
             Self::PaymentRefunded => "payment_refunded",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::TransferBlocked => "transfer_blocked",
+            Self::TicketCancelled => "ticket_cancelled",
+            Self::TicketUsed => "ticket_used",
+            Self::NoTickets => "no_tickets",
         }
     }
 }
@@ -123,6 +137,9 @@ impl fmt::Display for Refusal {
                 return write!(f, "One person may have {cap} tickets in this sale; you have or hold {already}.");
             }
             Self::BadCount { most } => return write!(f, "Ask for 1 to {most} different seats."),
+            Self::TooManyNames { seats } => {
+                return write!(f, "attendees: one name for each seat, and this hold has {seats}.");
+            }
             Self::HoldUsed => "This hold has been paid for already.",
             Self::HoldExpired => "This hold has expired and its seats are free again.",
             Self::CheckoutInProgress => "A payment for this hold is under way.",
@@ -130,6 +147,9 @@ impl fmt::Display for Refusal {
             Self::PaymentRefunded => "The payment came after the seats were lost; it will be given back.",
             Self::IdempotencyKeyReused => "This idempotency key was used before with another request.",
             Self::TransferBlocked => "Tickets carry the buyer's name and cannot be transferred.",
+            Self::TicketCancelled => "This ticket is cancelled already.",
+            Self::TicketUsed => "This ticket was let in at the door: it is in use.",
+            Self::NoTickets => "This order has no tickets: it was not paid, or its payment is under way.",
         };
         f.write_str(text)
     }

@@ -53,7 +53,8 @@ impl Verb for CreateEvent {
     }
 }
 
-async fn repeated<T: Tx>(tx: &mut T, key: Option<&Key>) -> Outcome<Option<Vec<u8>>> {
+/// What an earlier run with this key answered.
+pub(crate) async fn repeated<T: Tx>(tx: &mut T, key: Option<&Key>) -> Outcome<Option<Vec<u8>>> {
     match key {
         Some(key) => match key.take(tx).await? {
             Known::Answered(answer) => Ok(Some(answer)),
@@ -63,7 +64,8 @@ async fn repeated<T: Tx>(tx: &mut T, key: Option<&Key>) -> Outcome<Option<Vec<u8
     }
 }
 
-async fn answer<T: Tx>(tx: &mut T, key: Option<&Key>, body: &serde_json::Value) -> Outcome<Vec<u8>> {
+/// The answer's bytes, stored under the key.
+pub(crate) async fn answer<T: Tx>(tx: &mut T, key: Option<&Key>, body: &serde_json::Value) -> Outcome<Vec<u8>> {
     let bytes = body.to_string().into_bytes();
     if let Some(key) = key {
         key.answer(tx, &bytes).await?;
@@ -110,8 +112,8 @@ impl CreateSale {
         tx.execute(
             "insert into sales (id, event, opens_at, ends_at, total_seats, admit_per_minute, waiting_room_cap,
                  max_tickets_per_user, max_active, hold_ttl_sec, claim_window_sec, shopping_window_sec,
-                 seats_per_shopper, price, currency, sections, created_at)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                 seats_per_shopper, price, currency, sections, created_at, cancelled_seats)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
             &[
                 self.id.into(),
                 self.event.into(),
@@ -130,6 +132,7 @@ impl CreateSale {
                 t.currency.as_str().into(),
                 sections_json(self.seating.sections()),
                 tx.now().into(),
+                t.cancelled_seats.name().into(),
             ],
         )
         .await?;

@@ -75,6 +75,7 @@ impl Verb for BeginCheckout {
             seats: hold.int(2),
             paying: is_paying(tx, self.hold).await?,
             usage: usage(tx, self.sale, self.account).await?,
+            names: self.attendees.len(),
             now: tx.now(),
         })?;
         self.write(tx, hold, &sale).await

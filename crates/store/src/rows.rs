@@ -2,7 +2,7 @@
 
 use domain::admission::{Bound, Claim, Drip};
 use domain::money::Currency;
-use domain::sale::{Sale, Terms};
+use domain::sale::{CancelledSeats, Sale, Terms};
 use domain::seat_map::{Seating, Section};
 use domain::waiting_room::{EndedAs, Entry};
 use domain::{AccountId, Money, Refusal, SaleId};
@@ -17,7 +17,7 @@ macro_rules! sale_columns {
     () => {
         "id, event, opens_at, ends_at, total_seats, admit_per_minute, waiting_room_cap, max_tickets_per_user, \
          max_active, hold_ttl_sec, claim_window_sec, shopping_window_sec, seats_per_shopper, price, currency, \
-         paused, closed_at, built_at"
+         paused, closed_at, built_at, cancelled_seats"
     };
 }
 pub(crate) use sale_columns;
@@ -25,7 +25,7 @@ pub(crate) use sale_columns;
 /// A sale and its hall: `sections` follows the columns of the sale. Verbs that need no hall do not read it.
 pub(crate) fn sale_and_hall(row: &Row) -> Result<(Sale, Seating), DbError> {
     let bug = |what: &str| DbError::Bug(format!("sale {}: {what}", row.id::<SaleId>(0)));
-    let sections = sections(row.text(18)).ok_or_else(|| bug("unreadable sections"))?;
+    let sections = sections(row.text(19)).ok_or_else(|| bug("unreadable sections"))?;
     let seating = Seating::restore(sections, row.int(4)).map_err(|error| bug(&error.to_string()))?;
     Ok((sale(row)?, seating))
 }
@@ -33,6 +33,8 @@ pub(crate) fn sale_and_hall(row: &Row) -> Result<(Sale, Seating), DbError> {
 pub(crate) fn sale(row: &Row) -> Result<Sale, DbError> {
     let currency = Currency::parse(row.text(14))
         .ok_or_else(|| DbError::Bug(format!("sale {}: unreadable currency", row.id::<SaleId>(0))))?;
+    let cancelled_seats = CancelledSeats::parse(row.text(18))
+        .ok_or_else(|| DbError::Bug(format!("sale {}: unreadable cancelled_seats", row.id::<SaleId>(0))))?;
     let terms = Terms {
         opens_at: row.time(2),
         ends_at: row.time(3),
@@ -47,6 +49,7 @@ pub(crate) fn sale(row: &Row) -> Result<Sale, DbError> {
         seats_per_shopper: row.int(12),
         price: Money(row.int(13)),
         currency,
+        cancelled_seats,
     };
     Ok(Sale {
         id: row.id(0),

@@ -63,7 +63,7 @@ impl Verb for ChangeSale {
 }
 
 /// Everything that a change may touch, by name.
-fn facts(sale: &Sale) -> [(&'static str, Json); 12] {
+fn facts(sale: &Sale) -> [(&'static str, Json); 13] {
     let t = &sale.terms;
     [
         ("opens_at", json!(t.opens_at)),
@@ -76,6 +76,7 @@ fn facts(sale: &Sale) -> [(&'static str, Json); 12] {
         ("claim_window_sec", json!(t.claim_window_sec)),
         ("shopping_window_sec", json!(t.shopping_window_sec)),
         ("seats_per_shopper", json!(t.seats_per_shopper)),
+        ("cancelled_seats", json!(t.cancelled_seats)),
         ("paused", json!(sale.paused)),
         ("closed_at", json!(sale.closed_at)),
     ]
@@ -122,9 +123,11 @@ async fn write<T: Tx>(tx: &mut T, sale: &Sale) -> Outcome<()> {
     tx.execute(
         "update sales set opens_at = ?2, ends_at = ?3, admit_per_minute = ?4, waiting_room_cap = ?5,
              max_tickets_per_user = ?6, max_active = ?7, hold_ttl_sec = ?8, claim_window_sec = ?9,
-             shopping_window_sec = ?10, seats_per_shopper = ?11, paused = ?12, closed_at = ?13
+             shopping_window_sec = ?10, seats_per_shopper = ?11, paused = ?12, closed_at = ?13,
+             cancelled_seats = ?14
          where id = ?1",
-        &[&[sale.id.into()], &may_change(sale)[..], &[sale.closed_at.into()]].concat(),
+        &[&[sale.id.into()], &may_change(sale)[..], &[sale.closed_at.into(), sale.terms.cancelled_seats.name().into()]]
+            .concat(),
     )
     .await?;
     Ok(())

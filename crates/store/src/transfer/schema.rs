@@ -60,7 +60,8 @@ pub(crate) enum How {
 }
 
 /// Names of columns with times of the deciding clock. Doors follow the wall clock, which both sides share.
-const DECIDING: [&str; 18] = [
+const DECIDING: [&str; 20] = [
+    "admitted_at",
     "at",
     "built_at",
     "cancelled_at",
@@ -71,6 +72,7 @@ const DECIDING: [&str; 18] = [
     "expires_at",
     "issued_at",
     "joined_at",
+    "kept_at",
     "last_joined_at",
     "last_tick_at",
     "placed_at",
@@ -127,7 +129,7 @@ mod tests {
     use super::*;
 
     /// Numbers that are no time of the deciding clock. Said of each: one that is forgotten would keep a dead time.
-    const NO_DECIDING_TIME: [&str; 34] = [
+    const NO_DECIDING_TIME: [&str; 35] = [
         "admit_per_minute",
         "amount",
         "called",
@@ -161,6 +163,7 @@ mod tests {
         "through",
         "total",
         "total_seats",
+        "version",
         "waiting_room_cap",
     ];
 
