@@ -282,8 +282,10 @@ pub(crate) async fn where_cancelled_seats_go_may_change_for_those_to_come(w: &mu
 
 /// A freed seat is taken by one of those who want it, while its last owner is being cancelled.
 pub(crate) async fn cancelling_and_buying_at_once_never_share_a_seat(w: &mut World) {
-    let (visit, id, _) = sold(w, CancelledSeats::Public).await;
-    let others = w.visits(visit.sale, 5).await;
+    let sale = w.sale().await;
+    let visit = w.visit(sale).await;
+    let id = w.buy(&visit, &[0, 1]).await;
+    let others = w.visits(sale, 5).await;
     let (cancelled, holds) =
         tokio::join!(w.cancel(Which::Order(id)), w.at_once(others.iter().map(|other| w.placing(other, &[0, 1]))));
     cancelled.expect("cancelled");
