@@ -4,11 +4,13 @@ pub mod accounts;
 pub mod audit;
 pub mod changes;
 mod csv;
+pub mod doors;
 pub mod events;
 pub mod line;
 pub mod orders;
 pub mod report;
 pub mod sales;
+pub mod tickets;
 
 use axum::response::{IntoResponse, Response};
 use domain::{Refusal, SaleId};

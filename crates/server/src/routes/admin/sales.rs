@@ -57,7 +57,8 @@ pub(super) fn sale_json(app: &App, Listed { sale, seating, event }: &Listed) -> 
         "total_seats": t.total_seats, "admit_per_minute": t.admit_per_minute, "waiting_room_cap": t.waiting_room_cap,
         "max_tickets_per_user": t.max_tickets_per_user, "max_active": t.max_active, "hold_ttl_sec": t.hold_ttl_sec,
         "claim_window_sec": t.claim_window_sec, "shopping_window_sec": t.shopping_window_sec,
-        "seats_per_shopper": t.seats_per_shopper, "price": t.price, "currency": t.currency, "paused": sale.paused,
+        "seats_per_shopper": t.seats_per_shopper, "price": t.price, "currency": t.currency,
+        "cancelled_seats": t.cancelled_seats, "paused": sale.paused,
         "closed_at": sale.closed_at,
         "seating": sections.map(|s| json!({
             "section": s.name, "rows": s.rows, "seats_per_row": s.seats_per_row, "price": s.price,
