@@ -1,6 +1,7 @@
 //! The command line: subcommands, options and their help.
 
 mod bench;
+mod scan_verify;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,8 @@ use server::config::{DEV_ADMIN_KEY, Secret, Settings};
 
 use self::bench::BENCH_EXAMPLES;
 pub(crate) use self::bench::{BenchArgs, BenchBareArgs, Measure};
+use self::scan_verify::SCAN_VERIFY_EXAMPLES;
+pub(crate) use self::scan_verify::ScanVerifyArgs;
 use crate::telemetry;
 
 const DEFAULT_BASE_URL: &str = "http://localhost:8080";
@@ -48,6 +51,9 @@ pub(crate) enum Command {
     Seed(SeedArgs),
     /// Check the order and the seats of one sale from its records; exit 1 on any violation
     AssertQueue(AssertQueueArgs),
+    /// Check tickets' codes at a door without a connection; exit 0 only if all are good
+    #[command(after_help = SCAN_VERIFY_EXAMPLES)]
+    ScanVerify(ScanVerifyArgs),
     /// Run a load scenario against a server and judge it
     #[command(after_help = SIM_EXAMPLES)]
     Sim(Box<SimArgs>),

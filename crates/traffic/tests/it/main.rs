@@ -5,6 +5,7 @@
 mod assert_queue;
 mod crash;
 mod doctor;
+mod doors;
 mod faults;
 mod journey;
 mod judged;
