@@ -114,8 +114,8 @@ impl fmt::Display for Refusal {
         let text = match self {
             Self::SaleNotFound => "There is no sale with this id.",
             Self::EventNotFound => "There is no event with this id.",
-            Self::OrderNotFound => "You have no order with this id.",
-            Self::TicketNotFound => "You have no ticket with this id.",
+            Self::OrderNotFound => "There is no order with this id.",
+            Self::TicketNotFound => "There is no ticket with this id.",
             Self::HoldNotFound => "You have no hold with this id.",
             Self::EmailTaken => "An account with this e-mail address exists already.",
             Self::LoginFailed => "E-mail address and password do not match.",
