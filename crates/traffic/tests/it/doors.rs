@@ -105,7 +105,7 @@ fn a_door_without_a_connection_tells_good_codes_from_bad_ones() {
     for (wrong, named) in [
         (vec!["--keys", "no-such-file", &good], "--keys no-such-file cannot be read"),
         (vec!["--keys", revoked, &good], "is not JSON"),
-        (vec!["--keys", keys, "--revoked", keys, &good], "line 1: not a ticket's id"),
+        (vec!["--keys", keys, "--revoked", keys, &good], "is no whole list of revoked tickets"),
         (vec!["--keys", keys], "no code was given"),
     ] {
         let output = scan_verify(&wrong).stdin(Stdio::null()).output().unwrap();
