@@ -21,6 +21,7 @@ use crate::app::{App, Shared};
 use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
+use crate::source::Source;
 use crate::waiting_room::Room;
 use crate::waiting_room::Visit;
 use crate::waiting_room::places::{Inside, Place};
@@ -77,7 +78,12 @@ pub struct Status {
     (status = 401, description = "session_invalid"), (status = 403, description = "sale_closed"),
     (status = 404, description = "sale_not_found"), (status = 429, description = "rate_limited"),
     (status = 503, description = "room_full, overloaded or outcome_unknown")))]
-pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named<String>) -> Result<Response, Problem> {
+pub async fn join(
+    State(app): State<Shared>,
+    Fan(account): Fan,
+    source: Source,
+    Named(id): Named<String>,
+) -> Result<Response, Problem> {
     let seen = id.parse().ok().and_then(|sale| app.rooms.get(sale));
     if let Some((room, place)) = seen.and_then(|room| live_place(&room, account).map(|place| (room, place))) {
         app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
@@ -85,7 +91,7 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
             return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
         }
     }
-    app.limits.check(RouteClass::Join, account, app.clock.monotonic())?;
+    let of_address = app.limits.take_both(RouteClass::Join, account, source, app.clock.monotonic())?;
     let room = app.room(&id).await?;
     // The rule is asked again in the transaction; here it spares the store those who come too early. Who has a place on
     // another node by now gets it all the same.
@@ -93,7 +99,13 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
         Some(place) => Ok(Some(place)),
         None => room.sale().may_join(app.clock.wall()).map(|()| None),
     };
-    if let Some(place) = app.surely(doors).await? {
+    let known = app.surely(doors).await;
+    match &known {
+        Ok(None) => drop(of_address),
+        // Nothing is written: thousands behind one address who knock early do not use up what they need at the doors.
+        _ => of_address.give_back(),
+    }
+    if let Some(place) = known? {
         return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
     }
     let (status, position, joined_at) = match room.joins.join(&app, room.id, account).await? {
