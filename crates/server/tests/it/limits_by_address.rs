@@ -137,7 +137,7 @@ async fn one_customers_ipv6_addresses_are_one() {
 async fn registering_and_signing_in_are_limited_by_address_before_the_body_is_read() {
     let app = tight().await;
     let account = |at: usize| json!({ "email": format!("fan{at}@example.com") });
-    let call = |path: &str, address: &str, body: &Value| app.post(path.to_owned()).from(address).json(body).send();
+    let call = |path: &str, address: &str, body: &Value| app.post(path).from(address).json(body).send();
     for at in 0..3 {
         call("/v1/auth/register", CARRIER, &account(at)).await.expect(StatusCode::CREATED);
     }
