@@ -24,6 +24,7 @@ use settings::Merged;
 pub use settings::{Origin, Settings, Text};
 
 use crate::limits::Rates;
+use crate::proof_of_work::{self, Difficulty};
 use crate::redis::RedisUrl;
 
 /// The key that every reader of the documentation knows; allowed only where nobody else can connect.
@@ -71,6 +72,8 @@ pub struct Config {
     pub db_max_conns: u32,
     pub trusted_proxies: Vec<Cidr>,
     pub limits: Rates,
+    /// `None`: nobody has to prove work.
+    pub proof_of_work: Option<Difficulty>,
     pub lab: bool,
     pub loadtest: LoadtestCaps,
 }
@@ -153,6 +156,7 @@ impl Reader {
             db_max_conns: self.number("db_max_conns", 1..=1000),
             trusted_proxies: self.parsed("trusted_proxies", parse_list).unwrap_or_default(),
             limits: self.parsed("limits", str::parse).unwrap_or_default(),
+            proof_of_work: self.parsed("proof_of_work", proof_of_work::setting).flatten(),
             lab,
             loadtest: self.loadtest(),
         };

@@ -14,6 +14,7 @@ pub mod listener;
 pub mod metrics;
 pub mod passwords;
 pub mod problem;
+pub mod proof_of_work;
 pub mod redis;
 pub mod router;
 pub mod routes;

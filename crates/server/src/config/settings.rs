@@ -68,6 +68,9 @@ pub struct Settings {
     /// Limits other than the defaults: NAME=COUNT/min:BURST or NAME=off, comma-separated [env: LIMITS]
     #[arg(long, value_name = "LIMITS")]
     pub limits: Option<Text>,
+    /// on, off, or the easiest and hardest challenge: 25000..500000 [env: PROOF_OF_WORK]
+    #[arg(long, value_name = "ON")]
+    pub proof_of_work: Option<Text>,
     /// on, off or auto (on in development) [env: TRAFFIC_LAB]
     #[arg(long, value_name = "ON")]
     pub lab: Option<Text>,

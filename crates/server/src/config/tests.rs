@@ -121,6 +121,8 @@ fn wrong_values_name_the_setting_and_where_it_was_written() {
             "limits has `fold.account=off`: `fold.account` is no limit",
         ),
         ("limits = \"join.address=many/min:1\"", "limits has `join.address=many/min:1`: the count `many` is not"),
+        ("proof_of_work = \"2000..1000\"", "proof_of_work 2000..1000: the easier one comes first"),
+        ("proof_of_work = \"maybe\"", "proof_of_work is neither on, off nor a range such as"),
         ("lab = \"maybe\"", "lab is `maybe`, not on, off or auto"),
         ("loadtest_default_vus = 20000", "loadtest_default_vus is over loadtest_max_vus"),
         ("loadtest_max_steady_sec = -1", "loadtest_max_steady_sec is `-1`"),

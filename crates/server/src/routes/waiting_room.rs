@@ -21,6 +21,8 @@ use crate::app::{App, Shared};
 use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
+use crate::proof_of_work::{Accepted, Purpose};
+use crate::routes::proof_of_work::proof;
 use crate::source::Source;
 use crate::waiting_room::Room;
 use crate::waiting_room::Visit;
@@ -75,7 +77,8 @@ pub struct Status {
 #[utoipa::path(post, path = "/v1/sales/{id}/waiting-room/join", tag = "fan", security(("session" = [])), responses(
     (status = 201, description = "a new place", body = JoinAnswer),
     (status = 200, description = "the place that was there", body = JoinAnswer),
-    (status = 401, description = "session_invalid"), (status = 403, description = "sale_closed"),
+    (status = 401, description = "session_invalid"),
+    (status = 403, description = "sale_closed, or a proof of work that is missing or refused"),
     (status = 404, description = "sale_not_found"), (status = 429, description = "rate_limited"),
     (status = 503, description = "room_full, overloaded or outcome_unknown")))]
 pub async fn join(
@@ -83,6 +86,7 @@ pub async fn join(
     Fan(account): Fan,
     source: Source,
     Named(id): Named<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let seen = id.parse().ok().and_then(|sale| app.rooms.get(sale));
     if let Some((room, place)) = seen.and_then(|room| live_place(&room, account).map(|place| (room, place))) {
@@ -93,28 +97,56 @@ pub async fn join(
     }
     let of_address = app.limits.take_both(RouteClass::Join, account, source, app.clock.monotonic())?;
     let room = app.room(&id).await?;
-    // The rule is asked again in the transaction; here it spares the store those who come too early. Who has a place on
-    // another node by now gets it all the same.
-    let doors = || match live_place(&room, account) {
-        Some(place) => Ok(Some(place)),
-        None => room.sale().may_join(app.clock.wall()).map(|()| None),
-    };
-    let known = app.surely(doors).await;
-    match &known {
-        Ok(None) => drop(of_address),
-        // Nothing is written: thousands behind one address who knock early do not use up what they need at the doors.
+    let step = at_the_doors(&app, &room, account, &headers).await;
+    match &step {
+        Ok(Step::Write(_)) => drop(of_address),
+        // Thousands behind one address who knock early, or ask without a proof, do not use up what they need at the doors.
         _ => of_address.give_back(),
     }
-    if let Some(place) = known? {
-        return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
+    let worked = match step? {
+        Step::Write(worked) => worked,
+        Step::Tell(place) => {
+            return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
+        }
+    };
+    let joined = room.joins.join(&app, room.id, account).await;
+    if !matches!(joined, Ok(Joined::New { .. })) {
+        app.proof_of_work.give_back(&worked);
     }
-    let (status, position, joined_at) = match room.joins.join(&app, room.id, account).await? {
+    let (status, position, joined_at) = match joined? {
         Joined::New { position, joined_at } => (StatusCode::CREATED, position, joined_at),
         Joined::Known { position, joined_at } => (StatusCode::OK, position, joined_at),
         Joined::Refused(refusal) => return Err(refusal.into()),
     };
     let answer = join_answer(&app, &room, account, Place { position, joined_at });
     Ok((status, ShortJson(answer)).into_response())
+}
+
+/// What a join comes to that memory knew no place for.
+enum Step {
+    Tell(Place),
+    Write(Accepted),
+}
+
+/// The rule is asked again in the transaction; here it spares the store those who come too early, or without the work that
+/// is asked for. Who has a place on another node by now gets it all the same.
+async fn at_the_doors(app: &App, room: &Room, account: AccountId, headers: &HeaderMap) -> Result<Step, Problem> {
+    let doors = || match live_place(room, account) {
+        Some(place) => Ok(Some(place)),
+        None => room.sale().may_join(app.clock.wall()).map(|()| None),
+    };
+    if let Some(place) = app.surely(doors).await? {
+        return Ok(Step::Tell(place));
+    }
+    let purpose = Purpose::Join { sale: room.id, account };
+    let (wall, now) = (app.clock.wall(), app.clock.monotonic());
+    match proof(headers).and_then(|proof| app.proof_of_work.check(purpose, proof, wall, now)) {
+        Ok(worked) => Ok(Step::Write(worked)),
+        Err(refused) => {
+            app.catch_up().await?;
+            Ok(Step::Tell(live_place(room, account).ok_or(refused)?))
+        }
+    }
 }
 
 /// The account's place, unless it is over: then joining makes a new one.

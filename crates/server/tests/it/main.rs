@@ -15,6 +15,7 @@ mod limits_by_address;
 mod nodes;
 mod operations;
 mod profile;
+mod proof_of_work;
 mod races;
 mod redis;
 mod report;
