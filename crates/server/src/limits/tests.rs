@@ -24,6 +24,14 @@ fn source(address: &str) -> Source {
     Source::of(&parts, &[])
 }
 
+/// One limit, as it is by default: hundreds of nodes are made quickly.
+fn only(class: RouteClass, by: By) -> Rates {
+    let mut rates = Rates([None; KINDS.len()]);
+    let at = place(class, by).expect("a limit");
+    rates.0[at] = Rates::default().0[at];
+    rates
+}
+
 proptest! {
     /// Over any window the number let through is at most burst + elapsed / interval (rounded up).
     #[test]
@@ -51,7 +59,8 @@ proptest! {
     fn a_node_that_hears_nothing_decides_as_if_alone(
         steps in prop::collection::vec((0u128..3, 0u64..1_000, prop::bool::ANY), 1..300),
     ) {
-        let (alone, shared, mut now) = (Limits::default(), Limits::new(&Rates::default(), true), SECOND);
+        let rates = only(RouteClass::Hold, By::Account);
+        let (alone, shared, mut now) = (Limits::new(&rates, false), Limits::new(&rates, true), SECOND);
         for (number, step_ms, tells) in steps {
             now += Duration::from_millis(step_ms);
             let decide = |limits: &Limits| limits.check(RouteClass::Hold, account(number), now);
