@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ScanVerifyArgs) -> anyhow::Result<ExitCode> {
     };
     let mut door = Door { keys, sale: args.sale, revoked, let_in: HashMap::new(), shown: 0, bad: 0 };
     let mut out = io::stdout().lock();
-    if args.from_standard_input() {
+    if args.reads_standard_input() {
         let mut lines = io::stdin().lock();
         while let Some(code) = line(&mut lines).context("standard input")? {
             // Who stands at the door hears of each code at once.
