@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     /// Numbers that are no time of the deciding clock. Said of each: one that is forgotten would keep a dead time.
-    const NO_DECIDING_TIME: [&str; 35] = [
+    const NO_DECIDING_TIME: [&str; 36] = [
         "admit_per_minute",
         "amount",
         "called",
@@ -164,6 +164,7 @@ mod tests {
         "total",
         "total_seats",
         "version",
+        "tries_left",
         "waiting_room_cap",
     ];
 
