@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
 use crate::redis::Redis;
+use crate::refusals::Refusals;
 use crate::router;
 use crate::session::SessionCookie;
 use crate::streams::Streams;
@@ -63,6 +64,7 @@ pub struct App {
     pub passwords: Passwords,
     pub payments: Arc<dyn Provider>,
     pub metrics: Metrics,
+    pub refusals: Refusals,
     pub connections: Arc<ConnectionCounts>,
     pub streams: Arc<Streams>,
     pub patience: Option<Duration>,
@@ -138,6 +140,7 @@ impl App {
             Some(signer) => signer,
             None => kept_ticket_key(&store, ids.as_ref()).await?,
         };
+        store.run(store::keys::KeepSecret { name: store::caps::SALT, fresh: ids.secret().to_vec() }).await?;
         let keys = Arc::new(Keys::derive(&secret, config.jwt_secret_previous.as_ref()));
         Ok(Arc::new(Self {
             admissions: Admissions::new(Arc::clone(&keys)),
@@ -148,6 +151,7 @@ impl App {
             passwords: Passwords::start(cores)?,
             payments: Arc::new(Simulated { latency: Duration::ZERO }),
             metrics: Metrics::new(router::templates()),
+            refusals: Refusals::default(),
             connections,
             streams: Arc::new(Streams::new(streams_max)),
             patience,

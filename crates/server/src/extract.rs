@@ -12,8 +12,14 @@ use serde::de::DeserializeOwned;
 use crate::admission::Admission;
 use crate::app::Shared;
 use crate::config::DEV_ADMIN_KEY;
+use crate::listener::PeerAddr;
 use crate::problem::Problem;
 use crate::session::{self, SessionCookie};
+
+/// Where a request came from, if that is known: the other end of its connection.
+pub fn address(extensions: &http::Extensions) -> Option<IpAddr> {
+    extensions.get::<PeerAddr>().map(|peer| peer.0.ip())
+}
 
 /// What a path names. A part that is no text names nothing: the handler looks it up, and says so in its turn, after the
 /// credential.

@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod passwords;
 pub mod problem;
 pub mod redis;
+pub mod refusals;
 pub mod router;
 pub mod routes;
 pub mod session;

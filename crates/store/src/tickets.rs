@@ -28,7 +28,7 @@ pub struct OwnTicket {
 macro_rules! ticket_columns {
     () => {
         "t.id, t.order_id, t.sale, s.label, t.price, o.currency, t.account, t.attendee, t.issued_at, t.cancelled_at, \
-         e.id, e.name, e.venue, e.starts_at"
+         e.id, e.name, e.venue, e.starts_at, e.event_group"
     };
 }
 
@@ -57,6 +57,7 @@ fn own_ticket(row: &Row) -> OwnTicket {
             name: row.text(11).to_owned(),
             venue: row.text(12).to_owned(),
             starts_at: row.time(13),
+            group: row.text_or_null(14).map(str::to_owned),
         },
     }
 }

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::keyed;
 use crate::app::{App, Shared};
 use crate::body::{self, FAN_BYTES_MAX};
-use crate::extract::{Admitted, Named};
+use crate::extract::{Admitted, Named, address};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
 
@@ -56,7 +56,7 @@ pub struct Confirmed {
 /// Pays for a hold. The same key returns the same bytes.
 #[utoipa::path(post, path = "/v1/sales/{id}/checkout", tag = "fan", security(("admission" = [])),
     request_body = Checkout, responses((status = 200, body = Confirmed), (status = 402, description = "payment_declined"),
-    (status = 403, description = "admission_* or cap_exceeded"), (status = 404, description = "hold_not_found"),
+    (status = 403, description = "admission_*, *cap_exceeded or too_many_cards"), (status = 404, description = "hold_not_found"),
     (status = 409, description = "hold_used or checkout_in_progress"), (status = 410, description = "hold_expired"),
     (status = 503, description = "outcome_unknown: send it again with the same key")))]
 pub async fn checkout(
@@ -67,7 +67,7 @@ pub async fn checkout(
 ) -> Result<Response, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check(RouteClass::Checkout, admission.account, app.clock.monotonic())?;
-    let headers = request.headers().clone();
+    let (headers, address) = (request.headers().clone(), address(request.extensions()));
     let asked: Checkout = body::json(request, FAN_BYTES_MAX).await?.value;
     let payment_token = payment_token(&asked)?;
     let attendees = attendees(&asked)?;
@@ -83,10 +83,13 @@ pub async fn checkout(
         hold,
         payment_token,
         attendees,
+        address,
         key: keyed::key(admission.account, admission.sale, CHECKOUT, key, &same),
     };
     let task = Arc::clone(&app);
-    let answer = app.detached(async move { pay(&task, command).await }).await?;
+    let (account, sale) = (admission.account, admission.sale);
+    let answer = app.detached(async move { pay(&task, command).await }).await;
+    let answer = app.refusals.noted(account, sale, app.clock.wall(), answer)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response())
 }
 

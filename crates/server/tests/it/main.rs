@@ -5,6 +5,7 @@ mod admin;
 mod app;
 mod audit;
 mod bad_input;
+mod caps;
 mod checkout;
 mod concurrency;
 mod credentials;

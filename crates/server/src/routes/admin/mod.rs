@@ -5,6 +5,7 @@ pub mod audit;
 pub mod changes;
 mod csv;
 pub mod events;
+pub mod exceptions;
 pub mod line;
 pub mod orders;
 pub mod report;

@@ -14,7 +14,7 @@ const FULL: &str = "
         from generate_series(1, 5000) n;";
 
 /// Statement, its types, values, and the condition by which it must look up.
-const LOOKED_UP: [(&str, &str, &str, &str); 5] = [
+const LOOKED_UP: [(&str, &str, &str, &str); 6] = [
     (
         "select e.account, e.position, e.joined_at from json_each($2) asked cross join entries e
          where e.sale = $1 and e.account = unhex(asked.value)
@@ -49,6 +49,14 @@ const LOOKED_UP: [(&str, &str, &str, &str); 5] = [
         "bytea, bytea",
         "'\\x03', '\\x04'",
         "((sale = $1) AND (account = $2))",
+    ),
+    (
+        "select count(*) from tickets where cancelled_at is null
+           and sale = any (array(select unhex(value) from json_each($2)))
+           and account in (select account from cluster_members where cluster = $1)",
+        "bytea, text",
+        "'\\x03', '[\"00\"]'",
+        "AND (account = cluster_members.account))",
     ),
 ];
 
