@@ -138,6 +138,16 @@ pub(crate) struct Payment {
     pub(crate) state: Box<str>,
 }
 
+/// What an operator allowed one account over a cap.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Exception {
+    pub(crate) user_id: Box<str>,
+    /// The code of the refusal that it lifts.
+    pub(crate) rule: Box<str>,
+    pub(crate) extra_tickets: i64,
+    pub(crate) lift: bool,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Line {
@@ -151,6 +161,7 @@ enum Line {
     Order(Order),
     Ticket(Ticket),
     Payment(Payment),
+    Exception(Exception),
     End {
         lines: u64,
     },
@@ -172,6 +183,7 @@ pub(crate) struct Dump {
     pub(crate) orders: Vec<Order>,
     pub(crate) tickets: Vec<Ticket>,
     pub(crate) payments: Vec<Payment>,
+    pub(crate) exceptions: Vec<Exception>,
 }
 
 /// Why lines are not a dump.
@@ -224,6 +236,7 @@ impl Dump {
             orders: vec![],
             tickets: vec![],
             payments: vec![],
+            exceptions: vec![],
         }
     }
 
@@ -243,6 +256,7 @@ impl Dump {
             Line::Order(row) => self.orders.push(row),
             Line::Ticket(row) => self.tickets.push(row),
             Line::Payment(row) => self.payments.push(row),
+            Line::Exception(row) => self.exceptions.push(row),
             // Lines of later issues mean nothing to these checks; a second sale line cannot come in one snapshot.
             Line::Other | Line::Sale(_) | Line::End { .. } => {}
         }
