@@ -10,6 +10,7 @@ use crate::sale::{FieldError, Sale};
 
 /// One act of the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "an operator makes one now and then, and nobody keeps them")]
 pub enum SaleChange {
     /// No calls until [`Resume`](Self::Resume); everything else goes on.
     Pause,

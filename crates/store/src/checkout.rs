@@ -62,6 +62,7 @@ impl Verb for BeginCheckout {
         let sale = load_sale(tx, self.sale).await?;
         let offered = Offered { card: fingerprint(&self.payment_token), address: self.address };
         let circles = Circles::lock(tx, &sale, self.account, offered).await?;
+        circles.within_bound()?;
         let claim = lock_claim(tx, self.sale, self.account).await?;
         let hold = tx
             .lock(

@@ -48,6 +48,7 @@ impl Verb for PlaceHold {
         let sale = load_sale(tx, self.sale).await?;
         let offered = Offered { card: None, address: self.address };
         let circles = Circles::lock(tx, &sale, self.account, offered).await?;
+        circles.within_bound()?;
         let claim = lock_claim(tx, self.sale, self.account).await?;
         let free = self.free_lapsed(tx).await?;
         let usage = usage(tx, self.sale, self.account).await?;

@@ -5,6 +5,7 @@ use domain::{AccountId, SaleId};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::MOST_ROWS_PER_COMMAND;
 use crate::error::Outcome;
 use crate::tx::{Lane, Query, Read, Tx, Verb, bulk, hex};
 use crate::value::Row;
@@ -46,6 +47,31 @@ impl Verb for AddRefusals {
         )
         .await?;
         Ok(())
+    }
+}
+
+/// Forgets a part of the counts of sales that have been over for so long. Repeat until 0.
+pub struct ForgetRefusals {
+    pub kept_sec: i64,
+}
+
+impl Verb for ForgetRefusals {
+    /// How many there were.
+    type Done = u64;
+    const LANE: Lane = Lane::Operator;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<u64> {
+        let most = i64::try_from(MOST_ROWS_PER_COMMAND).unwrap_or(i64::MAX);
+        let over_before = tx.wall().min(tx.now()).plus_sec(-self.kept_sec);
+        let forgotten = tx
+            .execute(
+                "delete from refusals where (account, sale, code, minute) in
+                 (select r.account, r.sale, r.code, r.minute from sales s join refusals r on r.sale = s.id
+                  where coalesce(s.closed_at, s.ends_at) < ?1 limit ?2)",
+                &[over_before.into(), most.into()],
+            )
+            .await?;
+        Ok(forgotten)
     }
 }
 

@@ -1,7 +1,8 @@
-//! Forgets idempotency keys thirty days after their sale.
+//! Forgets idempotency keys, and who was refused what, thirty days after their sale.
 
 use store::Failure;
 use store::idempotency::{Forget, OutlivedKeys};
+use store::refusals::ForgetRefusals;
 
 use crate::app::{App, KEPT_AFTER_END_SEC};
 
@@ -15,6 +16,11 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
             break;
         }
         app.store.run(Forget(keys)).await?;
+    }
+    for _ in 0..COMMANDS_MAX {
+        if app.store.run(ForgetRefusals { kept_sec: KEPT_AFTER_END_SEC }).await? == 0 {
+            break;
+        }
     }
     Ok(())
 }

@@ -83,6 +83,18 @@ async fn a_refusal_by_a_shared_card_says_which_rule_and_names_nobody() {
 }
 
 #[tokio::test]
+async fn one_network_shares_a_cap_where_the_sale_says_so() {
+    let app = TestApp::start().await;
+    for (cluster_by, status) in [(json!(["phone"]), StatusCode::OK), (json!(["address"]), StatusCode::FORBIDDEN)] {
+        let sale = app.sale_with(json!({ "max_tickets_per_cluster": 4, "cluster_by": cluster_by })).await;
+        let (first, second) = (app.admitted(&sale).await, app.admitted(&sale).await);
+        app.held(&sale, &first, &["GA-1-1", "GA-1-2", "GA-1-3"]).await;
+        let answer = app.hold(&sale, &second, "k", &["GA-2-1", "GA-2-2"]).await;
+        assert_eq!(answer.status, status, "{cluster_by}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_operator_sees_which_rule_refused_and_lifts_it() {
     let app = TestApp::start().await;
     let sale = app.sale_with(json!({ "max_tickets_per_cluster": 4, "cluster_by": ["phone"] })).await;

@@ -74,10 +74,6 @@ impl Circles {
         let mut list = [buyer.circles(sale, account, offered), known.clone()].concat();
         list.sort_by_key(|circle| circle.id);
         list.dedup();
-        let shared = |scope| list.iter().filter(|one| one.scope == scope && one.who != Who::Account).count();
-        if shared(Scope::Sale).max(shared(Scope::Group)) > MOST_SHARED {
-            return Err(Refusal::TooManyShared { most: MOST_SHARED }.into());
-        }
         let ids = id_list(list.iter().map(|circle| circle.id));
         tx.execute(
             "insert into cluster_locks (id) select unhex(value) from json_each(?1) where true order by value
@@ -91,6 +87,15 @@ impl Circles {
         )
         .await?;
         Ok(Self { list, sales, known: known.iter().map(|circle| circle.id).collect() })
+    }
+
+    /// Asked before something new is held or paid. Never of a payment that was taken: that must be settled.
+    pub(crate) fn within_bound(&self) -> Result<(), Refusal> {
+        let shared = |scope| self.list.iter().filter(|one| one.scope == scope && one.who != Who::Account).count();
+        if shared(Scope::Sale).max(shared(Scope::Group)) > MOST_SHARED {
+            return Err(Refusal::TooManyShared { most: MOST_SHARED });
+        }
+        Ok(())
     }
 
     /// After the account's claim is locked: the account joins its circles, and what each of them that is to be judged has

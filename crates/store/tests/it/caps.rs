@@ -2,19 +2,19 @@
 
 use std::net::IpAddr;
 
-use domain::caps::{Rule, Shared};
+use domain::caps::{MOST_SHARED, Rule, Shared};
 use domain::sale::Terms;
 use domain::sale_change::{NewTerms, SaleChange};
-use domain::{AccountId, Refusal, SaleId};
+use domain::{AccountId, HoldId, OrderId, Refusal, SaleId};
 use store::accounts::Register;
 use store::audit::AuditPage;
 use store::caps::SALT;
 use store::catalog::{BuildSeats, CreateEvent, CreateSale, Event};
-use store::checkout::BeginCheckout;
+use store::checkout::{BeginCheckout, Begun};
 use store::exceptions::{Exceptions, GrantException, RevokeException};
 use store::holds::{ExpireHolds, PlaceHold};
 use store::keys::KeepSecret;
-use store::refusals::{AddRefusals, Counted, RefusalsOf, Refused};
+use store::refusals::{AddRefusals, Counted, ForgetRefusals, RefusalsOf, Refused};
 use store::report::SaleReport;
 use store::sale_changes::ChangeSale;
 use store::settlement::Finished;
@@ -46,17 +46,20 @@ impl World {
         self.ask(register).await.expect("registered");
     }
 
-    fn paying(&self, visit: &Visit, hold: domain::HoldId, card: &str) -> BeginCheckout {
+    fn paying(&self, visit: &Visit, hold: HoldId, card: &str) -> BeginCheckout {
         BeginCheckout { payment_token: format!("sim_ok:{card}"), ..self.beginning(visit, hold) }
     }
 
     async fn buy_with(&self, visit: &Visit, seats: &[u32], card: &str) -> Result<(), Refusal> {
         let hold = self.hold(visit, seats).await?;
+        let order = self.charged(visit, hold, card).await?;
+        assert!(matches!(self.finish(order, true).await, Finished::Confirmed(_)));
+        Ok(())
+    }
+
+    async fn charged(&self, visit: &Visit, hold: HoldId, card: &str) -> Result<OrderId, Refusal> {
         match self.ask(self.paying(visit, hold, card)).await? {
-            store::checkout::Begun::Charge(charge) => {
-                assert!(matches!(self.finish(charge.order, true).await, Finished::Confirmed(_)));
-                Ok(())
-            }
+            Begun::Charge(charge) => Ok(charge.order),
             other => panic!("a fresh key is charged: {other:?}"),
         }
     }
@@ -173,6 +176,24 @@ pub(crate) async fn who_paid_with_a_shared_card_is_counted_at_the_next_hold(w: &
     let again = w.visit_of(sale, visits[1].fan).await;
     assert_eq!(w.hold(&again, &[4, 5]).await, Err(over(Shared::Payment, 4, 3)));
     w.hold(&again, &[4]).await.expect("the fourth");
+}
+
+pub(crate) async fn one_account_brings_so_many_cards_and_not_one_more(w: &mut World) {
+    let sale = w.capped(four_per_cluster).await;
+    let visit = w.visit(sale).await;
+    let hold = w.hold(&visit, &[1]).await.expect("held");
+    for card in 1..MOST_SHARED {
+        let order = w.charged(&visit, hold, &format!("card-{card}")).await.expect("a card of his own");
+        assert_eq!(w.finish(order, false).await, Finished::Declined);
+    }
+    let last = w.charged(&visit, hold, "the-last").await.expect("the last one");
+    // A payment that was taken is settled, whatever came to be known of its account.
+    w.has_phone(visit.fan, PHONE).await;
+    assert!(matches!(w.finish(last, true).await, Finished::Confirmed(_)));
+    let again = w.visit_of(sale, visit.fan).await;
+    assert_eq!(w.hold(&again, &[2]).await, Err(Refusal::TooManyShared { most: MOST_SHARED }));
+    let other = w.visit(sale).await;
+    w.hold(&other, &[2]).await.expect("his own cards");
 }
 
 pub(crate) async fn one_card_twelve_times_at_once_pays_exactly_the_cap(w: &mut World) {
@@ -329,4 +350,10 @@ pub(crate) async fn refusals_are_counted_by_account_code_and_minute(w: &mut Worl
     let refused = |code: &str, times, accounts| Refused { code: code.to_owned(), times, accounts };
     let report = w.read(SaleReport(sale)).await;
     assert_eq!(report.refusals, [refused("cap_exceeded", 6, 2), refused("unavailable", 1, 1)]);
+    let forget = || ForgetRefusals { kept_sec: 86_400 };
+    w.advance(2 * 86_400 * SEC);
+    assert_eq!(w.ask(forget()).await, Ok(0), "the sale has been over for a day and not longer");
+    w.advance(1);
+    assert_eq!(w.ask(forget()).await, Ok(3));
+    assert_eq!(w.read(RefusalsOf { account: fans[0], sale: None }).await, []);
 }

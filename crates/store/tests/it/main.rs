@@ -233,6 +233,7 @@ macro_rules! contract {
                 twelve_at_once_of_one_cluster_have_exactly_the_cap
                 a_card_is_known_when_it_pays
                 who_paid_with_a_shared_card_is_counted_at_the_next_hold
+                one_account_brings_so_many_cards_and_not_one_more
                 one_card_twelve_times_at_once_pays_exactly_the_cap
                 an_address_counts_only_where_it_is_asked_for
                 a_late_payment_that_would_break_the_clusters_cap_is_given_back
@@ -284,6 +285,8 @@ macro_rules! contract {
                 one_seal_holds_no_more_rows_than_a_command_may_write
                 only_the_leader_seals
                 a_changed_entry_breaks_the_chain
+                a_copy_of_the_log_tells_what_the_database_tells
+                a_copy_without_its_newest_seal_is_broken_where_entries_name_it
                 a_removed_entry_breaks_the_chain
                 a_moved_entry_breaks_the_chain
                 an_inserted_entry_breaks_the_chain
