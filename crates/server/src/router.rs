@@ -64,6 +64,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(admin::report::report))
         .routes(routes!(admin::audit::of_sale))
         .routes(routes!(admin::audit::all))
+        .routes(routes!(admin::audit::copy))
         .routes(routes!(admin::accounts::bulk_accounts))
         .routes(routes!(admin::exceptions::refusals))
         .routes(routes!(admin::exceptions::grant, admin::exceptions::list))

@@ -9,6 +9,7 @@ pub mod admissions;
 pub mod answers;
 pub mod audit;
 pub mod audit_chain;
+pub mod audit_copy;
 pub mod caps;
 pub mod catalog;
 mod change;

@@ -1,5 +1,6 @@
 //! The command line: subcommands, options and their help.
 
+mod audit;
 mod bench;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{DEV_ADMIN_KEY, Secret, Settings};
 
+pub(crate) use self::audit::{AuditCommand, AuditVerifyArgs};
 use self::bench::BENCH_EXAMPLES;
 pub(crate) use self::bench::{BenchArgs, BenchBareArgs, Measure};
 use crate::telemetry;
@@ -48,6 +50,11 @@ pub(crate) enum Command {
     Seed(SeedArgs),
     /// Check the order and the seats of one sale from its records; exit 1 on any violation
     AssertQueue(AssertQueueArgs),
+    /// The record of what operators did
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Run a load scenario against a server and judge it
     #[command(after_help = SIM_EXAMPLES)]
     Sim(Box<SimArgs>),

@@ -297,6 +297,7 @@ pub(super) fn rows(event: &str, user: &str) -> Vec<Row> {
         plain("DELETE /v1/admin/sales/{id}/exceptions/{exception_id}", As::Operator),
         plain("GET /v1/admin/accounts/{id}/refusals", As::Operator),
         plain("GET /v1/admin/audit", As::Operator),
+        plain("GET /v1/admin/audit.ndjson", As::Operator),
         Row {
             route: "POST /v1/admin/accounts/bulk",
             caller: As::Operator,
