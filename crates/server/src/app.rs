@@ -20,6 +20,7 @@ use crate::listener::ConnectionCounts;
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
+use crate::proof_of_work::ProofOfWork;
 use crate::redis::Redis;
 use crate::refusals::Refusals;
 use crate::router;
@@ -61,6 +62,7 @@ pub struct App {
     pub cookie: SessionCookie,
     pub limits: Limits,
     pub redis: Redis,
+    pub proof_of_work: ProofOfWork,
     pub passwords: Passwords,
     pub payments: Arc<dyn Provider>,
     pub metrics: Metrics,
@@ -143,6 +145,7 @@ impl App {
         store.run(store::keys::KeepSecret { name: store::caps::SALT, fresh: ids.secret().to_vec() }).await?;
         let keys = Arc::new(Keys::derive(&secret, config.jwt_secret_previous.as_ref()));
         Ok(Arc::new(Self {
+            proof_of_work: ProofOfWork::new(config.proof_of_work, Arc::clone(&keys)),
             admissions: Admissions::new(Arc::clone(&keys)),
             tickets,
             cookie: SessionCookie { secure: !config.is_development() },

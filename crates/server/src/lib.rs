@@ -13,6 +13,7 @@ pub mod listener;
 pub mod metrics;
 pub mod passwords;
 pub mod problem;
+pub mod proof_of_work;
 pub mod redis;
 pub mod refusals;
 pub mod router;

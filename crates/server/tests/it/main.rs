@@ -14,6 +14,7 @@ mod limits;
 mod nodes;
 mod operations;
 mod profile;
+mod proof_of_work;
 mod races;
 mod redis;
 mod report;
