@@ -73,6 +73,19 @@ impl World {
         id
     }
 
+    /// Something in every table of the caps.
+    pub(crate) async fn farmed(&self) {
+        let sale = self.capped(four_per_cluster).await;
+        let visit = self.with_phone(sale, 1, PHONE).await.remove(0);
+        self.hold(&visit, &[1, 2]).await.expect("held");
+        let id = self.allow(&visit, Rule::Cluster, 2, false).await;
+        self.ask(RevokeException { id, sale, act: self.act() }).await.expect("taken back");
+        self.allow(&visit, Rule::Group, 0, true).await;
+        let refused =
+            Counted { account: visit.fan, sale, code: "cluster_cap_exceeded".to_owned(), minute: 7, times: 2 };
+        self.ask(AddRefusals(vec![refused])).await.expect("counted");
+    }
+
     /// Two sales of one tour.
     pub(crate) async fn tour(&self, change: impl Fn(&mut Terms)) -> [SaleId; 2] {
         self.ask(KeepSecret { name: SALT, fresh: vec![5; 32] }).await.expect("kept");

@@ -96,6 +96,7 @@ async fn underway(w: &World) -> Underway {
     let closed = w.sale().await;
     w.line(closed, 3).await;
     w.change(closed, SaleChange::Close).await.expect("changed");
+    w.farmed().await;
 
     let sale = w.sale().await;
     let refunded = w.visit(sale).await;
