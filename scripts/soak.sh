@@ -4,6 +4,7 @@
 #   SEED         the seed of its first run: a failing round prints the one that replays it
 #   MODEL_CASES  random histories of the store's model test, (5000), from case number SEED
 #   FAULT_RUNS   runs of every fault test of the cluster, (20), with seeds from SEED on
+#   FAULT_ROUNDS faults in each of them, (5)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +14,8 @@ N=${N:-100}
 SEED=${SEED:-1}
 MODEL_CASES=${MODEL_CASES:-5000}
 FAULT_RUNS=${FAULT_RUNS:-20}
-number N "$N"; number SEED "$SEED"; number MODEL_CASES "$MODEL_CASES"; number FAULT_RUNS "$FAULT_RUNS"
+FAULT_ROUNDS=${FAULT_ROUNDS:-5}
+for name in N SEED MODEL_CASES FAULT_RUNS FAULT_ROUNDS; do number "$name" "${!name}"; done
 
 echo "== crash loop: $N rounds, seed $SEED"
 # The machine is ours here, so the time of a recovery is judged too.
@@ -28,6 +30,6 @@ TRAFFIC_MODEL_CASES=$MODEL_CASES TRAFFIC_MODEL_SEED=$SEED \
 # Each run is a cluster of its own. One test at a time: each is a database, three or four processes and their fans.
 for ((seed = SEED; seed < SEED + FAULT_RUNS; seed++)); do
     echo "== faults of the cluster, seed $seed"
-    TRAFFIC_FAULT_ROUNDS=5 TRAFFIC_FAULT_SEED=$seed TRAFFIC_FAULT_FROZEN_MS=20000 \
+    TRAFFIC_FAULT_ROUNDS=$FAULT_ROUNDS TRAFFIC_FAULT_SEED=$seed TRAFFIC_FAULT_FROZEN_MS=20000 \
         cargo test --quiet --package traffic --test it -- --nocapture --test-threads 1 faults::
 done

@@ -10,11 +10,14 @@
 //! - **cluster**: accounts that share a card, a phone or an address. **group**: events of one tour. **exception**: a cap
 //!   lifted for one account.
 //! - **hold**: seats kept for one fan for a short time. **order**: what is paid for a hold. **ticket**: one sold seat.
+//! - **code**: the signed text on a ticket; each **version** of a ticket has one. **scan**: a **gate** asks whether a code is
+//!   let in. **held back**: the seat of a cancelled ticket that the operator keeps.
 
 pub mod admission;
 pub mod best_available;
 pub mod caps;
 pub mod clock;
+pub mod door;
 pub mod hold;
 pub mod ids;
 pub mod money;

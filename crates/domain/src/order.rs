@@ -69,6 +69,8 @@ pub struct Payable<'a> {
     pub counted: &'a [Counted],
     /// What exceptions allow.
     pub allowed: Allowances,
+    /// Names given for its tickets.
+    pub names: usize,
     pub now: Timestamp,
 }
 
@@ -84,6 +86,9 @@ pub fn begin(hold: &Payable<'_>) -> Result<(), Refusal> {
     }
     if hold.now >= hold.expires_at {
         return Err(Refusal::HoldExpired);
+    }
+    if i64::try_from(hold.names).is_ok_and(|names| names > hold.seats) {
+        return Err(Refusal::TooManyNames { seats: hold.seats });
     }
     let usage = Usage { held: hold.usage.held - hold.seats, ..hold.usage };
     hold::within_caps(hold.sale, usage, hold.counted, &hold.allowed, hold.seats)
@@ -130,6 +135,7 @@ mod tests {
             usage: Usage { tickets: 0, held: 2 },
             counted: &[],
             allowed: Allowances::default(),
+            names: 2,
             now: Timestamp(1_999_999),
         }
     }
@@ -149,6 +155,13 @@ mod tests {
         assert_eq!(begin(&paying), Err(Refusal::CheckoutInProgress));
         let sold = Payable { state: HoldState::Sold, ..payable(&sale) };
         assert_eq!(begin(&sold), Err(Refusal::HoldUsed));
+    }
+
+    #[test]
+    fn there_are_no_more_names_than_seats() {
+        let sale = sale();
+        assert_eq!(begin(&Payable { names: 0, ..payable(&sale) }), Ok(()));
+        assert_eq!(begin(&Payable { names: 3, ..payable(&sale) }), Err(Refusal::TooManyNames { seats: 2 }));
     }
 
     #[test]

@@ -65,6 +65,10 @@ pub enum Refusal {
     BadCount {
         most: i64,
     },
+    /// More names than the hold has seats.
+    TooManyNames {
+        seats: i64,
+    },
     HoldUsed,
     HoldExpired,
     CheckoutInProgress,
@@ -73,6 +77,12 @@ pub enum Refusal {
     PaymentRefunded,
     IdempotencyKeyReused,
     TransferBlocked,
+    /// The operator wants to change a ticket that is cancelled already.
+    TicketCancelled,
+    /// Its holder was let in: the seat is in use.
+    TicketUsed,
+    /// The order is not paid, so there is nothing to cancel.
+    NoTickets,
 }
 
 impl Refusal {
@@ -105,6 +115,7 @@ impl Refusal {
             Self::TooManyShared { .. } => "too_many_cards",
             Self::ExceptionNotFound => "exception_not_found",
             Self::BadCount { .. } => "bad_count",
+            Self::TooManyNames { .. } => "too_many_names",
             Self::HoldUsed => "hold_used",
             Self::HoldExpired => "hold_expired",
             Self::CheckoutInProgress => "checkout_in_progress",
@@ -112,6 +123,9 @@ impl Refusal {
             Self::PaymentRefunded => "payment_refunded",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::TransferBlocked => "transfer_blocked",
+            Self::TicketCancelled => "ticket_cancelled",
+            Self::TicketUsed => "ticket_used",
+            Self::NoTickets => "no_tickets",
         }
     }
 }
@@ -122,8 +136,8 @@ impl fmt::Display for Refusal {
         let text = match self {
             Self::SaleNotFound => "There is no sale with this id.",
             Self::EventNotFound => "There is no event with this id.",
-            Self::OrderNotFound => "You have no order with this id.",
-            Self::TicketNotFound => "You have no ticket with this id.",
+            Self::OrderNotFound => "There is no order with this id.",
+            Self::TicketNotFound => "There is no ticket with this id.",
             Self::HoldNotFound => "You have no hold with this id.",
             Self::EmailTaken => "An account with this e-mail address exists already.",
             Self::LoginFailed => "E-mail address and password do not match.",
@@ -161,6 +175,9 @@ impl fmt::Display for Refusal {
             }
             Self::ExceptionNotFound => "There is no exception with this id in this sale.",
             Self::BadCount { most } => return write!(f, "Ask for 1 to {most} different seats."),
+            Self::TooManyNames { seats } => {
+                return write!(f, "attendees: one name for each seat, and this hold has {seats}.");
+            }
             Self::HoldUsed => "This hold has been paid for already.",
             Self::HoldExpired => "This hold has expired and its seats are free again.",
             Self::CheckoutInProgress => "A payment for this hold is under way.",
@@ -168,6 +185,9 @@ impl fmt::Display for Refusal {
             Self::PaymentRefunded => "The payment came after the seats were lost; it will be given back.",
             Self::IdempotencyKeyReused => "This idempotency key was used before with another request.",
             Self::TransferBlocked => "Tickets carry the buyer's name and cannot be transferred.",
+            Self::TicketCancelled => "This ticket is cancelled already.",
+            Self::TicketUsed => "This ticket was let in at the door: it is in use.",
+            Self::NoTickets => "This order has no tickets: it was not paid, or its payment is under way.",
         };
         f.write_str(text)
     }

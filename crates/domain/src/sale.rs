@@ -40,6 +40,31 @@ pub struct Terms {
     pub seats_per_shopper: i64,
     pub price: Money,
     pub currency: Currency,
+    pub cancelled_seats: CancelledSeats,
+}
+
+/// Where the seat of a cancelled ticket goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelledSeats {
+    /// On sale again at once.
+    #[default]
+    Public,
+    /// To the operator, who gives it free later or not at all.
+    Held,
+}
+
+impl CancelledSeats {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Held => "held",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Public, Self::Held].into_iter().find(|seats| seats.name() == name)
+    }
 }
 
 /// A value that cannot be, and the name of its field.
@@ -198,6 +223,7 @@ pub(crate) mod tests {
                 seats_per_shopper: 1,
                 price: Money(5000),
                 currency: Currency::parse("USD").expect("three letters"),
+                cancelled_seats: CancelledSeats::Public,
             },
             paused: false,
             closed_at: None,

@@ -6,7 +6,7 @@
 use crate::caps::ClusterBy;
 use crate::clock::Timestamp;
 use crate::refusal::Refusal;
-use crate::sale::{FieldError, Sale};
+use crate::sale::{CancelledSeats, FieldError, Sale};
 
 /// One act of the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct NewTerms {
     pub claim_window_sec: Option<i64>,
     pub shopping_window_sec: Option<i64>,
     pub seats_per_shopper: Option<i64>,
+    /// For tickets cancelled from now on.
+    pub cancelled_seats: Option<CancelledSeats>,
 }
 
 /// Why a change is not made.
@@ -99,6 +101,7 @@ impl NewTerms {
             *term = new.unwrap_or(*term);
         }
         after.caps.cluster_by = self.cluster_by.unwrap_or(after.caps.cluster_by);
+        after.cancelled_seats = self.cancelled_seats.unwrap_or(after.cancelled_seats);
         after.check()?;
         if after.ends_at <= wall {
             return Err(FieldError::new("ends_at", "must come after now; to end the sale now, close it").into());
@@ -174,8 +177,10 @@ mod tests {
             claim_window_sec: Some(6),
             shopping_window_sec: Some(7),
             seats_per_shopper: Some(8),
+            cancelled_seats: Some(CancelledSeats::Held),
         };
         let terms = terms(new, BEFORE).expect("changed").terms;
+        assert_eq!(terms.cancelled_seats, CancelledSeats::Held);
         let numbers = [
             terms.admit_per_minute,
             terms.waiting_room_cap,

@@ -92,6 +92,9 @@ pub(crate) struct Claim {
 pub(crate) struct Seat {
     pub(crate) seat_id: Box<str>,
     pub(crate) status: Box<str>,
+    /// The seat of a cancelled ticket, kept by the operator: held, and in no hold.
+    #[serde(default)]
+    pub(crate) held_back: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -148,6 +151,13 @@ pub(crate) struct Exception {
     pub(crate) lift: bool,
 }
 
+/// Money for a cancelled ticket, given back or on its way.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Refund {
+    pub(crate) ticket_id: Box<str>,
+    pub(crate) amount: i64,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Line {
@@ -162,6 +172,7 @@ enum Line {
     Ticket(Ticket),
     Payment(Payment),
     Exception(Exception),
+    Refund(Refund),
     End {
         lines: u64,
     },
@@ -184,6 +195,7 @@ pub(crate) struct Dump {
     pub(crate) tickets: Vec<Ticket>,
     pub(crate) payments: Vec<Payment>,
     pub(crate) exceptions: Vec<Exception>,
+    pub(crate) refunds: Vec<Refund>,
 }
 
 /// Why lines are not a dump.
@@ -237,6 +249,7 @@ impl Dump {
             tickets: vec![],
             payments: vec![],
             exceptions: vec![],
+            refunds: vec![],
         }
     }
 
@@ -257,9 +270,14 @@ impl Dump {
             Line::Ticket(row) => self.tickets.push(row),
             Line::Payment(row) => self.payments.push(row),
             Line::Exception(row) => self.exceptions.push(row),
+            Line::Refund(row) => self.refunds.push(row),
             // Lines of later issues mean nothing to these checks; a second sale line cannot come in one snapshot.
             Line::Other | Line::Sale(_) | Line::End { .. } => {}
         }
+    }
+
+    pub(crate) fn cancelled_tickets(&self) -> impl Iterator<Item = &Ticket> {
+        self.tickets.iter().filter(|ticket| ticket.cancelled_at.is_some())
     }
 
     pub(crate) fn live_tickets(&self) -> impl Iterator<Item = &Ticket> {

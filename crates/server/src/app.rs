@@ -142,6 +142,7 @@ impl App {
             Some(signer) => signer,
             None => kept_ticket_key(&store, ids.as_ref()).await?,
         };
+        let tickets = tickets.with_previous(&config.ticket_keys_previous);
         store.run(store::keys::KeepSecret { name: store::caps::SALT, fresh: ids.secret().to_vec() }).await?;
         let keys = Arc::new(Keys::derive(&secret, config.jwt_secret_previous.as_ref()));
         Ok(Arc::new(Self {
@@ -269,5 +270,5 @@ async fn kept_secret(store: &Store, ids: &dyn Ids) -> Result<Secret, Failure> {
 async fn kept_ticket_key(store: &Store, ids: &dyn Ids) -> Result<TicketSigner, StartError> {
     let kept = store.run(store::keys::KeepSecret { name: "ticket_key", fresh: ids.secret().to_vec() }).await?;
     let seed = <[u8; KEY_BYTES]>::try_from(kept).map_err(|_| StartError::KeptTicketKey)?;
-    Ok(TicketSigner::new(&seeded(&seed)))
+    Ok(TicketSigner::new(seeded(&seed)))
 }

@@ -25,6 +25,7 @@ pub use settings::{Origin, Settings, Text};
 
 use crate::proof_of_work::{self, Difficulty};
 use crate::redis::RedisUrl;
+use crate::tickets::PublicKey;
 
 /// The key that every reader of the documentation knows; allowed only where nobody else can connect.
 pub const DEV_ADMIN_KEY: &str = "dev-admin-key";
@@ -62,6 +63,7 @@ pub struct Config {
     pub jwt_secret: Option<Secret>,
     pub jwt_secret_previous: Option<Secret>,
     pub ticket_key_file: Option<PathBuf>,
+    pub ticket_keys_previous: Vec<PublicKey>,
     pub admin_api_key: Secret,
     pub demo_api_key: Option<Secret>,
     pub runner_key: Option<Secret>,
@@ -146,6 +148,7 @@ impl Reader {
             jwt_secret: self.secret("jwt_secret"),
             jwt_secret_previous: self.secret("jwt_secret_previous"),
             ticket_key_file: self.text("ticket_key_file").map(PathBuf::from),
+            ticket_keys_previous: self.parsed("ticket_keys_previous", parse_list).unwrap_or_default(),
             admin_api_key: self.admin_api_key(env),
             demo_api_key: self.secret("demo_api_key"),
             runner_key: self.secret("runner_key"),

@@ -1,5 +1,5 @@
 //! The keys of sessions and admissions, all derived from one secret, so that every node has the same; and what every
-//! signing key has, also that of tickets.
+//! signing key has.
 
 use std::fmt;
 
@@ -13,12 +13,13 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde_json::json;
 
 use crate::config::Secret;
+use crate::tickets::{Keyring, PublicKey};
 
 /// Part of every derivation: another version of Traffic's formats would get other keys from the same secret.
 const DERIVATION: &[u8] = b"traffic/keys/1";
 pub const KEY_BYTES: usize = 32;
 /// 64 bits of hash tell two keys apart; the id decides nothing.
-const KID_BYTES: usize = 8;
+pub const KID_BYTES: usize = 8;
 
 /// What is signed with now, and what is still accepted.
 #[derive(Debug)]
@@ -54,10 +55,10 @@ impl Keys {
         std::iter::once(&self.current).chain(&self.previous)
     }
 
-    /// The body of `/.well-known/jwks.json` (RFC 7517, RFC 8037): the keys of admissions, then that of tickets.
-    pub fn jwks(&self, ticket: &SigningKey) -> serde_json::Value {
-        let admissions = self.accepted().map(|set| &set.admission);
-        let keys: Vec<_> = admissions.chain([ticket]).map(SigningKey::jwk).collect();
+    /// The body of `/.well-known/jwks.json` (RFC 7517, RFC 8037): the keys of admissions, then those of tickets.
+    pub fn jwks(&self, tickets: &Keyring) -> serde_json::Value {
+        let admissions = self.accepted().map(|set| set.admission.jwk());
+        let keys: Vec<_> = admissions.chain(tickets.all().map(PublicKey::jwk)).collect();
         json!({ "keys": keys })
     }
 }
@@ -67,7 +68,7 @@ impl KeySet {
         Self {
             session: hmac::Key::new(hmac::HMAC_SHA256, &expand(secret, b"session hmac-sha256")),
             proof: hmac::Key::new(hmac::HMAC_SHA256, &expand(secret, b"proof of work hmac-sha256")),
-            admission: SigningKey::new("", &seeded(&expand(secret, b"admission ed25519"))),
+            admission: SigningKey::new(&seeded(&expand(secret, b"admission ed25519"))),
         }
     }
 }
@@ -84,13 +85,12 @@ pub fn seeded(seed: &[u8; KEY_BYTES]) -> Ed25519KeyPair {
 }
 
 impl SigningKey {
-    /// The key id begins with `kind`, so that who reads the published keys sees what each is for.
-    pub fn new(kind: &str, pair: &Ed25519KeyPair) -> Self {
+    pub fn new(pair: &Ed25519KeyPair) -> Self {
         let public = pair.public_key().as_ref();
         let pkcs8 = pair.to_pkcs8().expect("a pair in memory can be written");
         let hash = digest(&SHA256, public);
         Self {
-            kid: format!("{kind}{}", BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..KID_BYTES])),
+            kid: BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..KID_BYTES]),
             signing: EncodingKey::from_ed_der(pkcs8.as_ref()),
             verifying: DecodingKey::from_ed_der(public),
             public_base64: BASE64_URL_SAFE_NO_PAD.encode(public),
@@ -98,10 +98,13 @@ impl SigningKey {
     }
 
     fn jwk(&self) -> serde_json::Value {
-        json!({
-            "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": self.kid, "x": self.public_base64,
-        })
+        jwk(&self.kid, &self.public_base64)
     }
+}
+
+/// A published Ed25519 key (RFC 8037).
+pub fn jwk(kid: &str, x: &str) -> serde_json::Value {
+    json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": kid, "x": x })
 }
 
 /// HKDF-SHA256 (RFC 5869); `purpose` keeps the keys of one secret independent of each other.
@@ -121,9 +124,10 @@ fn expand(secret: &Secret, purpose: &[u8]) -> [u8; KEY_BYTES] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tickets::TicketSigner;
 
     fn jwks(keys: &Keys) -> serde_json::Value {
-        keys.jwks(&SigningKey::new("ticket-", &seeded(&[1; KEY_BYTES])))
+        keys.jwks(TicketSigner::new(seeded(&[1; KEY_BYTES])).keys())
     }
 
     #[test]

@@ -126,7 +126,10 @@ const fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::SaleEnded
         | Refusal::TooLate { .. }
         | Refusal::HoldUsed
-        | Refusal::CheckoutInProgress => StatusCode::CONFLICT,
+        | Refusal::CheckoutInProgress
+        | Refusal::TicketCancelled
+        | Refusal::TicketUsed
+        | Refusal::NoTickets => StatusCode::CONFLICT,
         Refusal::LoginFailed => StatusCode::UNAUTHORIZED,
         Refusal::SaleClosed { .. }
         | Refusal::AdmissionRequired
@@ -140,7 +143,9 @@ const fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::TooManyShared { .. }
         | Refusal::TransferBlocked => StatusCode::FORBIDDEN,
         Refusal::SaleBuilding | Refusal::RoomFull => StatusCode::SERVICE_UNAVAILABLE,
-        Refusal::BadCount { .. } | Refusal::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::BadCount { .. } | Refusal::TooManyNames { .. } | Refusal::IdempotencyKeyReused => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         Refusal::HoldExpired | Refusal::PaymentRefunded => StatusCode::GONE,
         Refusal::PaymentDeclined => StatusCode::PAYMENT_REQUIRED,
     }
@@ -150,6 +155,7 @@ const fn status(refusal: &Refusal) -> StatusCode {
 fn field(refusal: &Refusal) -> Option<&'static str> {
     match refusal {
         Refusal::BadCount { .. } => Some("seat_ids"),
+        Refusal::TooManyNames { .. } => Some("attendees"),
         Refusal::IdempotencyKeyReused => Some("idempotency_key"),
         Refusal::TooLate { field } => Some(field),
         _ => None,
@@ -269,6 +275,10 @@ mod tests {
             Refusal::PaymentRefunded,
             Refusal::IdempotencyKeyReused,
             Refusal::TransferBlocked,
+            Refusal::TooManyNames { seats: 2 },
+            Refusal::TicketCancelled,
+            Refusal::TicketUsed,
+            Refusal::NoTickets,
         ];
         let lines: Vec<String> =
             all.into_iter().map(|refusal| format!("{} {}", status(&refusal).as_u16(), refusal.code())).collect();
@@ -306,6 +316,10 @@ mod tests {
         410 payment_refunded
         422 idempotency_key_reused
         403 transfer_blocked
+        422 too_many_names
+        409 ticket_cancelled
+        409 ticket_used
+        409 no_tickets
         ");
     }
 

@@ -55,6 +55,7 @@ impl Verb for CreateEvent {
     }
 }
 
+/// What an earlier run with this key answered.
 pub(crate) async fn repeated<T: Tx>(tx: &mut T, key: Option<&Key>) -> Outcome<Option<Vec<u8>>> {
     match key {
         Some(key) => match key.take(tx).await? {
@@ -65,6 +66,7 @@ pub(crate) async fn repeated<T: Tx>(tx: &mut T, key: Option<&Key>) -> Outcome<Op
     }
 }
 
+/// The answer's bytes, stored under the key.
 pub(crate) async fn answer<T: Tx>(tx: &mut T, key: Option<&Key>, body: &serde_json::Value) -> Outcome<Vec<u8>> {
     let bytes = body.to_string().into_bytes();
     if let Some(key) = key {
@@ -112,9 +114,9 @@ impl CreateSale {
         tx.execute(
             "insert into sales (id, event, opens_at, ends_at, total_seats, admit_per_minute, waiting_room_cap,
                  max_tickets_per_user, max_active, hold_ttl_sec, claim_window_sec, shopping_window_sec,
-                 seats_per_shopper, price, currency, sections, created_at, max_tickets_per_cluster,
+                 seats_per_shopper, price, currency, sections, created_at, cancelled_seats, max_tickets_per_cluster,
                  max_tickets_per_group, max_tickets_per_group_cluster, cluster_by)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
             &[
                 self.id.into(),
                 self.event.into(),
@@ -133,6 +135,7 @@ impl CreateSale {
                 t.currency.as_str().into(),
                 sections_json(self.seating.sections()),
                 tx.now().into(),
+                t.cancelled_seats.name().into(),
                 t.caps.per_cluster.into(),
                 t.caps.per_group.into(),
                 t.caps.per_group_cluster.into(),

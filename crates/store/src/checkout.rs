@@ -90,6 +90,7 @@ impl Verb for BeginCheckout {
                 usage,
                 counted: &counted,
                 allowed,
+                names: self.attendees.len(),
                 now,
             })
         };

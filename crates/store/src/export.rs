@@ -106,7 +106,7 @@ fn sale_line(sale: &Sale, phase: Phase, through: i64, last_position: i64, wall: 
         "cluster_by": t.caps.cluster_by.names().collect::<Vec<_>>(), "max_active": t.max_active, "hold_ttl_sec": t.hold_ttl_sec,
         "claim_window_sec": t.claim_window_sec, "shopping_window_sec": t.shopping_window_sec,
         "seats_per_shopper": t.seats_per_shopper, "price": t.price, "currency": t.currency,
-        "phase": phase, "paused": sale.paused, "closed_at": sale.closed_at,
+        "cancelled_seats": t.cancelled_seats, "phase": phase, "paused": sale.paused, "closed_at": sale.closed_at,
         "last_position": last_position, "through": through, "exported_at": wall,
     })
 }
@@ -156,7 +156,8 @@ const SECTIONS: [Section; 10] = [
     Section {
         by_id: false,
         sql: "select s.num, s.label, s.price,
-                (select case when h.state = 'sold' then 'sold' else 'held' end from hold_seats hs
+                (select case when hs.kept_at is not null then 'held_back' when h.state = 'sold' then 'sold' else 'held' end
+                 from hold_seats hs
                  join holds h on h.id = hs.hold where hs.sale = ?1 and hs.seat = s.num and hs.live = 1)
               from seats s where s.sale = ?1 and s.num > ?2 order by s.num limit ?3",
         line: seat_line,
@@ -193,7 +194,8 @@ const SECTIONS: [Section; 10] = [
     Section {
         by_id: true,
         sql:
-            "select t.issued_at, t.id, t.order_id, t.account, s.label, t.price, t.attendee, t.issued_at, t.cancelled_at
+            "select t.issued_at, t.id, t.order_id, t.account, s.label, t.price, t.attendee, t.issued_at, t.cancelled_at,
+                t.version, t.admitted_at, t.admitted_gate
               from tickets t join seats s on s.sale = t.sale and s.num = t.seat
               where t.sale = ?1 and (t.issued_at, t.id) > (?2, ?4) order by t.issued_at, t.id limit ?3",
         line: |row, _| {
@@ -201,6 +203,7 @@ const SECTIONS: [Section; 10] = [
                 "type": "ticket", "ticket_id": row.id::<uuid::Uuid>(1), "order_id": row.id::<uuid::Uuid>(2),
                 "user_id": row.id::<uuid::Uuid>(3), "seat_id": row.text(4), "price": row.int(5),
                 "attendee": row.text_or_null(6), "issued_at": row.time(7), "cancelled_at": row.time_or_null(8),
+                "version": row.int(9), "admitted_at": row.time_or_null(10), "admitted_gate": row.text_or_null(11),
             })
         },
     },
@@ -224,6 +227,17 @@ const SECTIONS: [Section; 10] = [
             json!({
                 "type": "payment", "order_id": row.id::<uuid::Uuid>(1), "amount": row.int(2),
                 "currency": row.text(3), "state": row.text(4), "at": row.time(5),
+            })
+        },
+    },
+    Section {
+        by_id: true,
+        sql: "select at, ticket, order_id, amount, currency, state, at from refunds
+              where sale = ?1 and (at, ticket) > (?2, ?4) order by at, ticket limit ?3",
+        line: |row, _| {
+            json!({
+                "type": "refund", "ticket_id": row.id::<uuid::Uuid>(1), "order_id": row.id::<uuid::Uuid>(2),
+                "amount": row.int(3), "currency": row.text(4), "state": row.text(5), "at": row.time(6),
             })
         },
     },
@@ -259,10 +273,13 @@ fn entry_json(row: &Row, through: i64) -> Json {
 fn seat_line(row: &Row, _: Clock) -> Json {
     let label = row.text(1);
     let seat = parts(label);
+    let status = row.text_or_null(3).unwrap_or("available");
+    // Nobody's, and not on sale: held, by the operator.
+    let held_back = status == "held_back";
     json!({
         "type": "seat", "seat_id": label, "section": seat.map(|(section, ..)| section),
         "row": seat.map(|(_, row, _)| row), "num": seat.map(|(.., num)| num),
-        "price": row.int(2), "status": row.text_or_null(3).unwrap_or("available"),
+        "price": row.int(2), "status": if held_back { "held" } else { status }, "held_back": held_back,
     })
 }
 

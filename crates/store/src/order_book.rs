@@ -3,6 +3,7 @@
 use domain::{AccountId, Money, OrderId, Refusal, SaleId, Timestamp};
 
 use crate::error::Outcome;
+use crate::orders::told;
 use crate::rows::load_sale;
 use crate::tx::{Query, Read};
 use crate::value::Row;
@@ -16,8 +17,12 @@ pub struct OrderRow {
     pub status: String,
     pub account: AccountId,
     pub email: Option<String>,
-    /// Labels in order of the hall.
+    /// Labels in order of the hall, those of cancelled tickets too.
     pub seats: Vec<String>,
+    /// Labels of cancelled tickets.
+    pub cancelled: Vec<String>,
+    /// For cancelled tickets: given back, or on its way.
+    pub refunded: Money,
     pub total: Money,
     pub currency: String,
     /// `None`: no money has moved.
@@ -48,7 +53,11 @@ impl Query for OrderPage {
             .query(
                 "select o.id, o.created_at, o.settled_at, o.state, o.account, a.email, o.total, o.currency, p.state,
                    (select json_group_array(s.label order by s.num) from hold_seats hs
-                    join seats s on s.sale = hs.sale and s.num = hs.seat where hs.hold = o.hold)
+                    join seats s on s.sale = hs.sale and s.num = hs.seat where hs.hold = o.hold),
+                   (select json_group_array(s.label order by s.num) from tickets t
+                    join seats s on s.sale = t.sale and s.num = t.seat
+                    where t.order_id = o.id and t.cancelled_at is not null),
+                   (select coalesce(sum(amount), 0) from refunds r where r.order_id = o.id)
                  from orders o left join accounts a on a.id = o.account left join payments p on p.order_id = o.id
                  where o.sale = ?1 and (o.created_at, o.id) > (?2, ?3) order by o.created_at, o.id limit ?4",
                 &[self.sale.into(), created_at.into(), id.into(), self.limit.into()],
@@ -59,16 +68,20 @@ impl Query for OrderPage {
 }
 
 fn order(row: &Row) -> OrderRow {
+    let labels = |column| serde_json::from_str::<Vec<String>>(row.text(column)).unwrap_or_default();
+    let (seats, cancelled) = (labels(9), labels(10));
     OrderRow {
         id: row.id(0),
         created_at: row.time(1),
         settled_at: row.time_or_null(2),
-        status: row.text(3).to_owned(),
+        status: told(row.text(3), seats.len(), cancelled.len()).to_owned(),
         account: row.id(4),
         email: row.text_or_null(5).map(str::to_owned),
         total: Money(row.int(6)),
         currency: row.text(7).to_owned(),
         payment: row.text_or_null(8).map(str::to_owned),
-        seats: serde_json::from_str(row.text(9)).unwrap_or_default(),
+        seats,
+        cancelled,
+        refunded: Money(row.int(11)),
     }
 }

@@ -14,9 +14,20 @@ pub struct Order {
     pub sale: SaleId,
     pub status: String,
     pub total: Money,
+    /// Of its cancelled tickets: given back, or on its way.
+    pub refunded: Money,
     pub currency: String,
     pub created_at: Timestamp,
     pub tickets: Vec<Ticket>,
+}
+
+/// An order as people are told of it: one that was paid and of which tickets were taken back is no longer just confirmed.
+pub(crate) fn told(state: &str, tickets: usize, cancelled: usize) -> &str {
+    match (state, cancelled) {
+        ("confirmed", 1..) if cancelled == tickets => "cancelled",
+        ("confirmed", 1..) => "partly_cancelled",
+        _ => state,
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +37,9 @@ pub struct Ticket {
     pub label: String,
     pub price: Money,
     pub attendee: Option<String>,
+    pub cancelled_at: Option<Timestamp>,
+    /// Given back, or on its way.
+    pub refunded: Money,
 }
 
 /// One order of one account; another's is not found.
@@ -84,7 +98,8 @@ impl Query for OwnOrders {
 async fn with_tickets<R: Read>(read: &mut R, orders: &[Row]) -> Outcome<Vec<Order>> {
     let rows = read
         .query(
-            "select t.order_id, t.id, t.seat, s.label, t.price, t.attendee
+            "select t.order_id, t.id, t.seat, s.label, t.price, t.attendee, t.cancelled_at,
+               coalesce((select amount from refunds r where r.ticket = t.id), 0)
              from json_each(?1) wanted cross join tickets t join seats s on s.sale = t.sale and s.num = t.seat
              where t.order_id = unhex(wanted.value) order by t.order_id, t.seat",
             &[id_list(orders.iter().map(|order| order.id::<OrderId>(0).0))],
@@ -98,16 +113,23 @@ async fn with_tickets<R: Read>(read: &mut R, orders: &[Row]) -> Outcome<Vec<Orde
             label: row.text(3).to_owned(),
             price: Money(row.int(4)),
             attendee: row.text_or_null(5).map(str::to_owned),
+            cancelled_at: row.time_or_null(6),
+            refunded: Money(row.int(7)),
         });
     }
-    let order = |row: &Row| Order {
-        id: row.id(0),
-        sale: row.id(1),
-        status: row.text(2).to_owned(),
-        total: Money(row.int(3)),
-        currency: row.text(4).to_owned(),
-        created_at: row.time(5),
-        tickets: tickets.remove(&row.id(0)).unwrap_or_default(),
+    let order = |row: &Row| {
+        let tickets = tickets.remove(&row.id(0)).unwrap_or_default();
+        let cancelled = tickets.iter().filter(|ticket| ticket.cancelled_at.is_some()).count();
+        Order {
+            id: row.id(0),
+            sale: row.id(1),
+            status: told(row.text(2), tickets.len(), cancelled).to_owned(),
+            total: Money(row.int(3)),
+            refunded: Money(tickets.iter().map(|ticket| ticket.refunded.0).sum()),
+            currency: row.text(4).to_owned(),
+            created_at: row.time(5),
+            tickets,
+        }
     };
     Ok(orders.iter().map(order).collect())
 }

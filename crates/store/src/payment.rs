@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use domain::{Money, OrderId};
+use uuid::Uuid;
 
 /// What is to be paid. The order id is the provider's idempotency key.
 #[derive(Clone, Debug)]
@@ -14,6 +15,23 @@ pub struct Charge {
     pub token: String,
     /// How many tickets it pays for.
     pub seats: usize,
+}
+
+/// What goes back: all of an order, or the price of one of its tickets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// The provider's idempotency key.
+    pub key: Uuid,
+    pub order: OrderId,
+    pub amount: Money,
+    pub token: String,
+}
+
+impl Refund {
+    /// Of a charge that came too late.
+    pub fn whole(charge: &Charge) -> Self {
+        Self { key: charge.order.0, order: charge.order, amount: charge.amount, token: charge.token.clone() }
+    }
 }
 
 /// What the provider says.
@@ -31,7 +49,7 @@ pub trait Provider: Send + Sync + 'static {
     /// What became of a charge, asked when its answer was lost, also after a crash.
     fn look_up(&self, charge: Charge) -> Pin<Box<dyn Future<Output = Verdict> + Send + '_>>;
     /// True when the money is on its way back.
-    fn refund(&self, charge: Charge) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
+    fn refund(&self, refund: Refund) -> Pin<Box<dyn Future<Output = bool> + Send + '_>>;
 }
 
 /// A provider for rehearsals: the token decides, so that it gives the same answer after a crash.
@@ -77,7 +95,7 @@ impl Provider for Simulated {
         Box::pin(async move { Self::truth(&charge.token) })
     }
 
-    fn refund(&self, _: Charge) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+    fn refund(&self, _: Refund) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(std::future::ready(true))
     }
 }

@@ -62,7 +62,7 @@ pub struct Money {
     pub captured: i64,
     pub refunded: i64,
     pub refunds: i64,
-    /// Captured for seats that were lost, and not given back yet.
+    /// For seats that were lost and for cancelled tickets, and not given back yet.
     pub refund_due: i64,
 }
 
@@ -158,7 +158,8 @@ async fn money<R: Read>(read: &mut R, sale: SaleId) -> Outcome<Vec<Money>> {
                coalesce(sum(case when state = 'refunded' then amount else 0 end), 0),
                coalesce(sum(case when state = 'refunded' then 1 else 0 end), 0),
                coalesce(sum(case when state = 'refund_due' then amount else 0 end), 0)
-             from payments where sale = ?1 group by currency order by currency",
+             from (select currency, state, amount from payments where sale = ?1 union all
+               select currency, state, amount from refunds where sale = ?1) moved group by currency order by currency",
             &[sale.into()],
         )
         .await?;

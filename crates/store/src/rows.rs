@@ -3,7 +3,7 @@
 use domain::admission::{Bound, Claim, Drip};
 use domain::caps::{Caps, ClusterBy};
 use domain::money::Currency;
-use domain::sale::{Sale, Terms};
+use domain::sale::{CancelledSeats, Sale, Terms};
 use domain::seat_map::{Seating, Section};
 use domain::waiting_room::{EndedAs, Entry};
 use domain::{AccountId, Money, Refusal, SaleId};
@@ -18,8 +18,8 @@ macro_rules! sale_columns {
     () => {
         "id, event, opens_at, ends_at, total_seats, admit_per_minute, waiting_room_cap, max_tickets_per_user, \
          max_active, hold_ttl_sec, claim_window_sec, shopping_window_sec, seats_per_shopper, price, currency, \
-         paused, closed_at, built_at, max_tickets_per_cluster, max_tickets_per_group, max_tickets_per_group_cluster, \
-         cluster_by"
+         paused, closed_at, built_at, cancelled_seats, max_tickets_per_cluster, max_tickets_per_group, \
+         max_tickets_per_group_cluster, cluster_by"
     };
 }
 pub(crate) use sale_columns;
@@ -27,7 +27,7 @@ pub(crate) use sale_columns;
 /// A sale and its hall: `sections` follows the columns of the sale. Verbs that need no hall do not read it.
 pub(crate) fn sale_and_hall(row: &Row) -> Result<(Sale, Seating), DbError> {
     let bug = |what: &str| DbError::Bug(format!("sale {}: {what}", row.id::<SaleId>(0)));
-    let sections = sections(row.text(22)).ok_or_else(|| bug("unreadable sections"))?;
+    let sections = sections(row.text(23)).ok_or_else(|| bug("unreadable sections"))?;
     let seating = Seating::restore(sections, row.int(4)).map_err(|error| bug(&error.to_string()))?;
     Ok((sale(row)?, seating))
 }
@@ -35,7 +35,9 @@ pub(crate) fn sale_and_hall(row: &Row) -> Result<(Sale, Seating), DbError> {
 pub(crate) fn sale(row: &Row) -> Result<Sale, DbError> {
     let currency = Currency::parse(row.text(14))
         .ok_or_else(|| DbError::Bug(format!("sale {}: unreadable currency", row.id::<SaleId>(0))))?;
-    let cluster_by = ClusterBy::parse(row.text(21).split(','))
+    let cancelled_seats = CancelledSeats::parse(row.text(18))
+        .ok_or_else(|| DbError::Bug(format!("sale {}: unreadable cancelled_seats", row.id::<SaleId>(0))))?;
+    let cluster_by = ClusterBy::parse(row.text(22).split(','))
         .map_err(|error| DbError::Bug(format!("sale {}: {error}", row.id::<SaleId>(0))))?;
     let terms = Terms {
         opens_at: row.time(2),
@@ -44,7 +46,7 @@ pub(crate) fn sale(row: &Row) -> Result<Sale, DbError> {
         admit_per_minute: row.int(5),
         waiting_room_cap: row.int(6),
         max_tickets_per_user: row.int(7),
-        caps: Caps { per_cluster: row.int(18), per_group: row.int(19), per_group_cluster: row.int(20), cluster_by },
+        caps: Caps { per_cluster: row.int(19), per_group: row.int(20), per_group_cluster: row.int(21), cluster_by },
         max_active: row.int(8),
         hold_ttl_sec: row.int(9),
         claim_window_sec: row.int(10),
@@ -52,6 +54,7 @@ pub(crate) fn sale(row: &Row) -> Result<Sale, DbError> {
         seats_per_shopper: row.int(12),
         price: Money(row.int(13)),
         currency,
+        cancelled_seats,
     };
     Ok(Sale {
         id: row.id(0),

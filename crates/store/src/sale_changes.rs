@@ -65,7 +65,7 @@ impl Verb for ChangeSale {
 }
 
 /// Everything that a change may touch, by name.
-fn facts(sale: &Sale) -> [(&'static str, Json); 16] {
+fn facts(sale: &Sale) -> [(&'static str, Json); 17] {
     let t = &sale.terms;
     [
         ("opens_at", json!(t.opens_at)),
@@ -82,6 +82,7 @@ fn facts(sale: &Sale) -> [(&'static str, Json); 16] {
         ("claim_window_sec", json!(t.claim_window_sec)),
         ("shopping_window_sec", json!(t.shopping_window_sec)),
         ("seats_per_shopper", json!(t.seats_per_shopper)),
+        ("cancelled_seats", json!(t.cancelled_seats)),
         ("paused", json!(sale.paused)),
         ("closed_at", json!(sale.closed_at)),
     ]
@@ -132,9 +133,15 @@ async fn write<T: Tx>(tx: &mut T, sale: &Sale) -> Outcome<()> {
         "update sales set opens_at = ?2, ends_at = ?3, admit_per_minute = ?4, waiting_room_cap = ?5,
              max_tickets_per_user = ?6, max_active = ?7, hold_ttl_sec = ?8, claim_window_sec = ?9,
              shopping_window_sec = ?10, seats_per_shopper = ?11, paused = ?12, max_tickets_per_cluster = ?13,
-             max_tickets_per_group = ?14, max_tickets_per_group_cluster = ?15, closed_at = ?16, cluster_by = ?17
+             max_tickets_per_group = ?14, max_tickets_per_group_cluster = ?15, closed_at = ?16, cluster_by = ?17,
+             cancelled_seats = ?18
          where id = ?1",
-        &[&[sale.id.into()], &may_change(sale)[..], &[sale.closed_at.into(), by_names(&sale.terms).into()]].concat(),
+        &[
+            &[sale.id.into()],
+            &may_change(sale)[..],
+            &[sale.closed_at.into(), by_names(&sale.terms).into(), sale.terms.cancelled_seats.name().into()],
+        ]
+        .concat(),
     )
     .await?;
     Ok(())

@@ -29,11 +29,18 @@ pub struct Stats {
     pub expired: i64,
     pub left: i64,
     pub holds: i64,
+    /// In live holds, or held back.
     pub held_seats: i64,
+    /// Of cancelled tickets, kept by the operator. To fans they look sold.
+    pub held_back_seats: i64,
     pub available_seats: i64,
     pub through: i64,
     pub last_position: i64,
     pub captured_total: i64,
+    pub cancelled_tickets: i64,
+    /// Of cancelled tickets: given back, or on its way.
+    pub refunded_total: i64,
+    /// Refunds that the provider has not confirmed.
     pub refund_due: i64,
     pub paying: i64,
 }
@@ -72,12 +79,17 @@ const STATS: &str = "
         (select coalesce(sum(seats), 0) from holds where sale = ?1 and state = 'live'),
         (select count(*) from hold_seats where sale = ?1 and live = 1),
         (select coalesce(sum(amount), 0) from payments where sale = ?1 and state = 'captured'),
-        (select count(*) from payments where sale = ?1 and state = 'refund_due'),
+        (select count(*) from payments where sale = ?1 and state = 'refund_due')
+            + (select count(*) from refunds where sale = ?1 and state = 'refund_due'),
         (select count(*) from orders where sale = ?1 and state = 'paying'),
         (select count(*) from entries where sale = ?1),
         (select count(*) from entries e where sale = ?1 and position <= d.through and ended_at is null
             and (returned_at is null or recalled_at >= returned_at)
-            and not exists (select 1 from claims c where c.sale = ?1 and c.account = e.account and c.ended_at is null))
+            and not exists (select 1 from claims c where c.sale = ?1 and c.account = e.account and c.ended_at is null)),
+        (select count(*) from hold_seats where sale = ?1 and kept_at is not null),
+        (select count(*) from tickets where sale = ?1 and (version > 1 or cancelled_at is not null)
+            and cancelled_at is not null),
+        (select coalesce(sum(amount), 0) from refunds where sale = ?1)
     from d, q, since";
 
 impl Query for SaleStats {
@@ -110,11 +122,14 @@ impl Query for SaleStats {
             expired,
             left,
             holds: row.int(15),
-            held_seats: row.int(16),
+            held_seats: row.int(16) + row.int(23),
+            held_back_seats: row.int(23),
             available_seats,
             through,
             last_position,
             captured_total: row.int(18),
+            cancelled_tickets: row.int(24),
+            refunded_total: row.int(25),
             refund_due: row.int(19),
             paying: row.int(20),
         })

@@ -1,8 +1,10 @@
 //! Tickets as their holder reads them.
 
+use domain::door::Entry;
 use domain::{AccountId, Money, OrderId, SaleId, TicketId, Timestamp};
 
 use crate::catalog::Event;
+use crate::doors::entry;
 use crate::error::Outcome;
 use crate::tx::{Query, Read};
 use crate::value::Row;
@@ -22,13 +24,17 @@ pub struct OwnTicket {
     pub attendee: Option<String>,
     pub issued_at: Timestamp,
     pub cancelled_at: Option<Timestamp>,
+    /// Rises when it is issued again.
+    pub version: i64,
+    /// When it was let in, as people's clocks showed it, and where.
+    pub admitted: Option<Entry>,
 }
 
 /// The columns of [`own_ticket`], in order.
 macro_rules! ticket_columns {
     () => {
         "t.id, t.order_id, t.sale, s.label, t.price, o.currency, t.account, t.attendee, t.issued_at, t.cancelled_at, \
-         e.id, e.name, e.venue, e.starts_at, e.event_group"
+         e.id, e.name, e.venue, e.starts_at, e.event_group, t.version, t.admitted_at, t.admitted_gate"
     };
 }
 
@@ -40,7 +46,7 @@ macro_rules! ticket_rows {
     };
 }
 
-fn own_ticket(row: &Row) -> OwnTicket {
+fn own_ticket<R: Read>(read: &R, row: &Row) -> OwnTicket {
     OwnTicket {
         id: row.id(0),
         order: row.id(1),
@@ -59,6 +65,8 @@ fn own_ticket(row: &Row) -> OwnTicket {
             starts_at: row.time(13),
             group: row.text_or_null(14).map(str::to_owned),
         },
+        version: row.int(15),
+        admitted: entry(row, 16).map(|entry| Entry { at: read.shown(entry.at), ..entry }),
     }
 }
 
@@ -74,7 +82,7 @@ impl Query for OneTicket {
     async fn run<R: Read>(&self, read: &mut R) -> Outcome<Option<OwnTicket>> {
         let sql = concat!("select ", ticket_columns!(), ticket_rows!(), "where t.id = ?1 and t.account = ?2");
         let row = read.first(sql, &[self.ticket.into(), self.account.into()]).await?;
-        Ok(row.as_ref().map(own_ticket))
+        Ok(row.map(|row| own_ticket(read, &row)))
     }
 }
 
@@ -113,6 +121,6 @@ impl Query for OwnTickets {
              order by o.created_at desc, o.id desc, t.seat limit ?5"
         );
         let rows = read.query(sql, &[self.account.into(), created_at, order, seat, self.limit.into()]).await?;
-        Ok(Some(rows.iter().map(own_ticket).collect()))
+        Ok(Some(rows.iter().map(|row| own_ticket(read, row)).collect()))
     }
 }

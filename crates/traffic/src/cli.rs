@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod scan_verify;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,8 @@ use server::config::{DEV_ADMIN_KEY, Secret, Settings};
 pub(crate) use self::audit::{AuditCommand, AuditVerifyArgs};
 use self::bench::BENCH_EXAMPLES;
 pub(crate) use self::bench::{BenchArgs, BenchBareArgs, Measure};
+use self::scan_verify::SCAN_VERIFY_EXAMPLES;
+pub(crate) use self::scan_verify::ScanVerifyArgs;
 use crate::telemetry;
 
 const DEFAULT_BASE_URL: &str = "http://localhost:8080";
@@ -55,6 +58,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Check tickets' codes at a door without a connection; exit 0 only if all are good
+    #[command(after_help = SCAN_VERIFY_EXAMPLES)]
+    ScanVerify(ScanVerifyArgs),
     /// Run a load scenario against a server and judge it
     #[command(after_help = SIM_EXAMPLES)]
     Sim(Box<SimArgs>),

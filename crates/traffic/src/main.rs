@@ -13,6 +13,7 @@ mod openapi;
 mod private_server;
 mod ready;
 mod real;
+mod scan_verify;
 mod seed;
 mod serve;
 mod signals;
@@ -50,6 +51,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Seed(args) => seed::run(&args),
         Command::AssertQueue(args) => assert_queue::run(&args),
         Command::Audit { command: AuditCommand::Verify(args) } => audit::verify(&args),
+        Command::ScanVerify(args) => scan_verify::run(&args),
         Command::Sim(args) => sim::run(&args),
         Command::Ready(args) => ready::run(&args),
         Command::Doctor(args) => doctor::run(&args),

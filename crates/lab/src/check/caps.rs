@@ -1,6 +1,6 @@
 //! S5: nobody has more tickets and held seats than the cap, at any instant.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Evidence, Tally};
 use crate::dump::{Dump, format_ms};
@@ -57,6 +57,7 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     let Some(dump) = evidence.dump else { return };
     // Fans are numbers here: each may be the one whom the operator allows the most.
     let cap = dump.highest_cap().saturating_add(most_allowed(dump));
+    let cancelled: HashSet<&str> = dump.cancelled_tickets().map(|ticket| &*ticket.ticket_id).collect();
     let mut tickets: BTreeMap<u32, u64> = BTreeMap::new();
     // What each fan saw on sale last: where that is no more than the cap, more cannot be asked for in earnest.
     let mut listed: HashMap<u32, u64> = HashMap::new();
@@ -78,7 +79,9 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
                 });
             }
             (Outcome::Ok(Value::Checkout { ticket_ids, .. }), Why::Journey) => {
-                *tickets.entry(record.fan).or_default() += ticket_ids.len() as u64;
+                // A cancelled ticket made room for another; whether in time, the rows tell.
+                let kept = ticket_ids.iter().filter(|ticket| !cancelled.contains(&***ticket)).count();
+                *tickets.entry(record.fan).or_default() += kept as u64;
             }
             _ => {}
         }
@@ -155,6 +158,23 @@ mod tests {
         assert_eq!(testkit::of_dump(&dump, by_the_rows).violations, 0);
         dump.tickets.push(testkit::ticket("t2", "o2", "u", "B", 1));
         assert_eq!(testkit::of_dump(&dump, by_the_rows).violations, 1);
+    }
+
+    #[test]
+    fn s5_a_cancelled_ticket_makes_room_for_another() {
+        let mut story = Story::new(1);
+        story.dump.sale.max_tickets_per_user = 1;
+        story.checkout(0, 0, 10, "h1", "o1", &["t1"]);
+        story.checkout(0, 20, 30, "h2", "o2", &["t2"]);
+        story.dump.tickets =
+            vec![testkit::ticket("t1", "o1", "fan-0", "A", 10), testkit::ticket("t2", "o2", "fan-0", "A", 10)];
+        assert_eq!(story.tally(as_the_fans_saw_it).violations, 1);
+        story.dump.tickets[0].cancelled_at = Some(5);
+        story.dump.tickets[1].issued_at = 5;
+        assert_eq!(story.tally(as_the_fans_saw_it).violations, 0);
+        assert_eq!(testkit::of_dump(&story.dump, by_the_rows).violations, 0);
+        story.dump.tickets[1].issued_at = 4;
+        assert_eq!(testkit::of_dump(&story.dump, by_the_rows).violations, 1, "a millisecond too early");
     }
 
     #[test]

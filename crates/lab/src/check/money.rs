@@ -1,11 +1,12 @@
 //! S7: seats and money are neither made nor lost.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Evidence, Tally};
 use crate::dump::Dump;
 
-/// S7 on the export: the house is whole, sold seats are tickets, held seats are in live holds, and money is prices.
+/// S7 on the export: the house is whole, sold seats are tickets, held seats are in live holds or held back after a
+/// cancellation, and money is prices, that of cancelled tickets given back.
 pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
     let mut by_status: HashMap<&str, u64> = HashMap::new();
     for seat in &dump.seats {
@@ -17,19 +18,29 @@ pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
     tally.check(sold + held + free == total, || {
         format!("{sold} sold + {held} held + {free} free = {}, not the {total} seats of the sale", sold + held + free)
     });
-    let seats_with_ticket: std::collections::HashSet<&str> =
-        dump.live_tickets().map(|ticket| &*ticket.seat_id).collect();
+    let seats_with_ticket: HashSet<&str> = dump.live_tickets().map(|ticket| &*ticket.seat_id).collect();
     let with_ticket = seats_with_ticket.len() as u64;
     tally.check(sold == with_ticket, || format!("{sold} seats are sold, {with_ticket} have a ticket"));
     let in_holds: u64 =
         dump.holds.iter().filter(|hold| &*hold.state == "live").map(|hold| hold.seat_ids.len() as u64).sum();
-    tally.check(held == in_holds, || format!("{held} seats are held, live holds have {in_holds}"));
+    let cancelled: HashSet<&str> = dump.cancelled_tickets().map(|ticket| &*ticket.seat_id).collect();
+    let mut held_back = 0;
+    for seat in dump.seats.iter().filter(|seat| seat.held_back) {
+        held_back += 1;
+        tally.check(&*seat.status == "held" && cancelled.contains(&*seat.seat_id), || {
+            format!("seat {} is {} and held back, and no ticket for it was cancelled", seat.seat_id, seat.status)
+        });
+    }
+    tally.check(held == in_holds + held_back, || {
+        format!("{held} seats are held; live holds have {in_holds}, and {held_back} are held back")
+    });
     money_by_order(dump, tally);
+    refunds(dump, tally);
 }
 
 fn money_by_order(dump: &Dump, tally: &mut Tally) {
     let mut prices: HashMap<&str, i64> = HashMap::new();
-    for ticket in dump.live_tickets() {
+    for ticket in &dump.tickets {
         add(prices.entry(&ticket.order_id).or_default(), ticket.price);
     }
     let mut captured: HashMap<&str, i64> = HashMap::new();
@@ -47,6 +58,22 @@ fn money_by_order(dump: &Dump, tally: &mut Tally) {
     prices.values().for_each(|price| add(&mut cost, *price));
     captured.values().for_each(|amount| add(&mut taken, *amount));
     tally.check(cost == taken, || format!("tickets cost {cost} altogether, {taken} was captured"));
+}
+
+/// What a cancelled ticket cost is given back once, and nothing else is.
+fn refunds(dump: &Dump, tally: &mut Tally) {
+    let mut given: HashMap<&str, i64> = HashMap::new();
+    for refund in &dump.refunds {
+        add(given.entry(&refund.ticket_id).or_default(), refund.amount);
+    }
+    for ticket in &dump.tickets {
+        let back = given.remove(&*ticket.ticket_id).unwrap_or(0);
+        let owed = if ticket.cancelled_at.is_some() { ticket.price } else { 0 };
+        tally.check(back == owed, || format!("ticket {}: {back} is given back, and {owed} is owed", ticket.ticket_id));
+    }
+    for (ticket, amount) in given {
+        tally.check(false, || format!("{amount} is given back for ticket {ticket}, which is not in the export"));
+    }
 }
 
 /// A server may name any amount; one beyond all money compares as the most there is.
@@ -102,6 +129,37 @@ mod tests {
         assert!(broken(|dump| dump.orders[0].total = 9));
         assert!(broken(|dump| (dump.tickets[0].price, dump.payments[0].amount) = (i64::MAX, i64::MAX)));
         assert!(broken(|dump| dump.payments[0].order_id = "elsewhere".into()));
+    }
+
+    fn cancelled_dump(held_back: bool) -> Dump {
+        let mut dump = sold_dump();
+        dump.tickets[0].cancelled_at = Some(1);
+        dump.refunds = vec![testkit::refund("t", 10)];
+        dump.seats[0] = testkit::seat("A", if held_back { "held" } else { "available" });
+        dump.seats[0].held_back = held_back;
+        dump
+    }
+
+    #[test]
+    fn s7_knows_cancelled_tickets_and_catches_what_leaks_there() {
+        for held_back in [false, true] {
+            let broken = |change: fn(&mut Dump)| {
+                let mut dump = cancelled_dump(held_back);
+                change(&mut dump);
+                testkit::of_dump(&dump, by_the_rows).violations > 0
+            };
+            assert!(!broken(|_| ()));
+            assert!(broken(|dump| dump.seats[0].status = "sold".into()), "the seat went nowhere");
+            assert!(broken(|dump| dump.refunds.clear()), "the money stayed");
+            assert!(broken(|dump| dump.refunds[0].amount = 9));
+            assert!(broken(|dump| dump.refunds.push(testkit::refund("t", 10))), "given back twice");
+            assert!(broken(|dump| dump.refunds.push(testkit::refund("u", 1))), "for no ticket");
+            assert!(broken(|dump| dump.tickets[0].cancelled_at = None), "for a good ticket");
+            assert!(broken(|dump| dump.seats[2].held_back = true), "held back without a cancellation");
+        }
+        let mut lost = cancelled_dump(true);
+        lost.seats[0].held_back = false;
+        assert!(testkit::of_dump(&lost, by_the_rows).violations > 0, "held by nobody");
     }
 
     #[test]

@@ -32,13 +32,15 @@ pub(super) fn sold_once(dump: &Dump, tally: &mut Tally) {
     }
 }
 
-/// S1 as the fans were told: no two acknowledged orders with one seat.
+/// S1 as the fans were told: no two acknowledged orders with one seat, but for seats of cancelled tickets, which are sold
+/// again.
 pub(super) fn acknowledged_once(evidence: &Evidence<'_>, tally: &mut Tally) {
     let seats = seats_of_holds(evidence);
+    let given_back = given_back(evidence.dump);
     let mut sold: HashMap<&str, (&str, u32)> = HashMap::new();
     for (record, order_id, _) in acknowledged_checkouts(evidence) {
         let hold = record.hold.as_deref().unwrap_or_default();
-        for seat in seats.get(hold).into_iter().flatten() {
+        for seat in seats.get(hold).into_iter().flatten().filter(|seat| !given_back.contains(&(order_id, **seat))) {
             let other = sold.insert(seat, (order_id, record.fan));
             let others = other.filter(|(order, _)| *order != order_id);
             tally.check(others.is_none(), || {
@@ -50,6 +52,12 @@ pub(super) fn acknowledged_once(evidence: &Evidence<'_>, tally: &mut Tally) {
             });
         }
     }
+}
+
+/// Orders and seats of cancelled tickets.
+fn given_back(dump: Option<&Dump>) -> HashSet<(&str, &str)> {
+    let cancelled = dump.into_iter().flat_map(Dump::cancelled_tickets);
+    cancelled.map(|ticket| (&*ticket.order_id, &*ticket.seat_id)).collect()
 }
 
 fn seats_of_holds<'a>(evidence: &Evidence<'a>) -> HashMap<&'a str, Vec<&'a str>> {
@@ -123,13 +131,14 @@ struct Held<'a> {
 }
 
 /// S3: certainly-held intervals of one seat do not overlap. Certain from the answer on; until the time to live, counted
-/// from before the request was sent, or until anything was sent that may have ended the hold; for good once sold.
+/// from before the request was sent, or until anything was sent that may have ended the hold; for good once sold, unless
+/// the ticket was cancelled later: when, on the fans' clock, nobody knows, so no longer than until the sale.
 pub(super) fn exclusive_holds(evidence: &Evidence<'_>, tally: &mut Tally) {
     let Some(dump) = evidence.dump else {
         tally.missing = Some(NO_EXPORT);
         return;
     };
-    let mut held = certainly_held(evidence, dump.shortest_hold_sec().saturating_mul(1_000_000));
+    let mut held = certainly_held(evidence, dump, dump.shortest_hold_sec().saturating_mul(1_000_000));
     held.sort_by(|a, b| (a.seat, a.from_us).cmp(&(b.seat, b.from_us)));
     let mut latest: Option<&Held<'_>> = None;
     for next in &held {
@@ -161,14 +170,15 @@ fn first_asked<'a>(evidence: &Evidence<'a>) -> HashMap<(u32, Option<&'a str>), u
     asked
 }
 
-fn certainly_held<'a>(evidence: &Evidence<'a>, ttl_us: u64) -> Vec<Held<'a>> {
+fn certainly_held<'a>(evidence: &Evidence<'a>, dump: &Dump, ttl_us: u64) -> Vec<Held<'a>> {
+    let given_back = given_back(Some(dump));
     let mut ends: HashMap<&str, u64> = HashMap::new();
-    let mut sold = HashSet::new();
+    let mut sold: HashMap<&str, (&str, u64)> = HashMap::new();
     for record in &evidence.history.records {
         let Some(hold) = record.hold.as_deref() else { continue };
         match (record.op, &record.outcome) {
-            (Op::Checkout, Outcome::Ok(_)) => {
-                sold.insert(hold);
+            (Op::Checkout, Outcome::Ok(Value::Checkout { order_id, .. })) => {
+                sold.entry(hold).or_insert((order_id, record.sent_us));
             }
             // Whatever else came of it, the hold may have ended with it.
             (Op::Release | Op::Checkout, _) => {
@@ -183,12 +193,19 @@ fn certainly_held<'a>(evidence: &Evidence<'a>, ttl_us: u64) -> Vec<Held<'a>> {
     for record in &evidence.history.records {
         let Some(Value::Hold { hold_id, seat_ids, .. }) = record.value() else { continue };
         let asked_us = asked.get(&(record.fan, record.key.as_deref())).map_or(record.sent_us, |at| *at);
-        let until_us = if sold.contains(&**hold_id) {
-            u64::MAX
-        } else {
-            ends.get(&**hold_id).copied().unwrap_or(u64::MAX).min(asked_us.saturating_add(ttl_us))
+        let unsold = ends.get(&**hold_id).copied().unwrap_or(u64::MAX).min(asked_us.saturating_add(ttl_us));
+        let until = |seat: &str| match sold.get(&**hold_id) {
+            Some((order, sold_us)) if given_back.contains(&(*order, seat)) => *sold_us,
+            Some(_) => u64::MAX,
+            None => unsold,
         };
-        let of = |seat: &'a str| Held { seat, hold: hold_id, fan: record.fan, from_us: record.received_us, until_us };
+        let of = |seat: &'a str| Held {
+            seat,
+            hold: hold_id,
+            fan: record.fan,
+            from_us: record.received_us,
+            until_us: until(seat),
+        };
         held.extend(seat_ids.iter().map(|seat| of(seat)).filter(|held| held.from_us < held.until_us));
     }
     held
@@ -221,6 +238,13 @@ mod tests {
         story.hold(1, 40, 50, "h1", &["A"]);
         story.checkout(1, 60, 70, "h1", "o1", &["t1"]);
         assert_eq!(story.tally(acknowledged_once).violations, 1);
+        story.dump.tickets = vec![testkit::ticket("t0", "o0", "fan-0", "A", 10)];
+        assert_eq!(story.tally(acknowledged_once).violations, 1);
+        story.dump.tickets[0].cancelled_at = Some(1);
+        assert_eq!(story.tally(acknowledged_once).violations, 0, "sold again after a cancellation");
+        story.hold(0, 80, 90, "h2", &["A"]);
+        story.checkout(0, 100, 110, "h2", "o2", &["t2"]);
+        assert_eq!(story.tally(acknowledged_once).violations, 1, "and then once more");
     }
 
     #[test]
@@ -257,6 +281,15 @@ mod tests {
             1,
             "sold for good"
         );
+        let cancelled = |sent: u64| {
+            second_hold_at(sent, |story| {
+                story.checkout(0, 20, 30, "h0", "o", &["t"]);
+                story.dump.tickets = vec![testkit::ticket("t", "o", "fan-0", "A", 10)];
+                story.dump.tickets[0].cancelled_at = Some(1);
+            })
+        };
+        assert_eq!(cancelled(31_000_000), 0, "sold, cancelled, and on sale again");
+        assert_eq!(cancelled(5), 1, "it was the first one's before it was sold");
         let mut story = Story::new(2);
         story.dump.sale.hold_ttl_sec = 30;
         story.unknown_hold(0, 0, 5_000_000);

@@ -1,7 +1,7 @@
 //! Handmade histories and exports for the checkers' tests.
 
 use super::{Evidence, Owed, Tally};
-use crate::dump::{BoundBy, Call, Claim, Dump, Entry, Hold, Order, Payment, Sale, Seat, Ticket};
+use crate::dump::{BoundBy, Call, Claim, Dump, Entry, Hold, Order, Payment, Refund, Sale, Seat, Ticket};
 use crate::history::{History, Op, Outcome, Record, Value, Why};
 use crate::operator::Stats;
 use crate::sampler::Sample;
@@ -207,7 +207,7 @@ pub(crate) fn claim(id: &str, user: &str, position: u64, claimed_at: i64) -> Cla
 }
 
 pub(crate) fn seat(id: &str, status: &str) -> Seat {
-    Seat { seat_id: id.into(), status: status.into() }
+    Seat { seat_id: id.into(), status: status.into(), held_back: false }
 }
 
 pub(crate) fn hold(id: &str, user: &str, claim: Option<&str>, seats: &[&str], placed_at: i64, state: &str) -> Hold {
@@ -241,4 +241,8 @@ pub(crate) fn ticket(id: &str, order: &str, user: &str, seat: &str, price: i64) 
 
 pub(crate) fn payment(order: &str, amount: i64) -> Payment {
     Payment { order_id: order.into(), amount, state: "captured".into() }
+}
+
+pub(crate) fn refund(ticket: &str, amount: i64) -> Refund {
+    Refund { ticket_id: ticket.into(), amount }
 }

@@ -44,6 +44,9 @@ pub struct Settings {
     /// File with the key that signs tickets [env: TICKET_KEY_FILE]
     #[arg(long, value_name = "FILE")]
     pub ticket_key_file: Option<Text>,
+    /// Public keys that signed tickets before this one, comma-separated: their codes stay good [env: TICKET_KEYS_PREVIOUS]
+    #[arg(long, value_name = "KEYS")]
+    pub ticket_keys_previous: Option<Text>,
     /// What organisers send as X-Admin-Key, 16 bytes or more [env: ADMIN_API_KEY]
     #[arg(long, value_name = "KEY")]
     pub admin_api_key: Option<Text>,

@@ -58,6 +58,7 @@ pub struct Confirmed {
     request_body = Checkout, responses((status = 200, body = Confirmed), (status = 402, description = "payment_declined"),
     (status = 403, description = "admission_*, *cap_exceeded or too_many_cards"), (status = 404, description = "hold_not_found"),
     (status = 409, description = "hold_used or checkout_in_progress"), (status = 410, description = "hold_expired"),
+    (status = 422, description = "invalid_field; too_many_names: more attendees than seats"),
     (status = 503, description = "outcome_unknown: send it again with the same key")))]
 pub async fn checkout(
     State(app): State<Shared>,
@@ -103,20 +104,21 @@ fn payment_token(asked: &Checkout) -> Result<String, Problem> {
 }
 
 fn attendees(asked: &Checkout) -> Result<Vec<String>, Problem> {
-    let names: Vec<&str> = asked.attendees.iter().flatten().map(|name| name.trim()).collect();
+    let names: Vec<&str> = asked.attendees.iter().flatten().map(String::as_str).collect();
     let most = domain::sale::MOST_SEATS_PER_HOLD as usize;
     if names.len() > most {
         return Err(Problem::field("attendees", format!("attendees: at most {most} names.")));
     }
-    for (at, name) in names.iter().enumerate() {
-        let length = name.chars().count();
-        if !(1..=ATTENDEE_CHARS_MAX).contains(&length) || name.chars().any(char::is_control) {
-            let field = format!("attendees[{at}]");
-            let detail = format!("{field}: a name has 1 to {ATTENDEE_CHARS_MAX} visible characters.");
-            return Err(Problem::field(field, detail));
-        }
+    names.into_iter().enumerate().map(|(at, name)| attendee(&format!("attendees[{at}]"), name)).collect()
+}
+
+/// A name for a ticket; `field` is where it was given.
+pub(super) fn attendee(field: &str, name: &str) -> Result<String, Problem> {
+    let name = name.trim();
+    if (1..=ATTENDEE_CHARS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
+        return Ok(name.to_owned());
     }
-    Ok(names.into_iter().map(str::to_owned).collect())
+    Err(Problem::field(field, format!("{field}: a name has 1 to {ATTENDEE_CHARS_MAX} visible characters.")))
 }
 
 async fn pay(app: &Shared, command: BeginCheckout) -> Result<Vec<u8>, Problem> {

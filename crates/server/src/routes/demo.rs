@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Query, Request, State};
 use domain::caps::Caps;
 use domain::money::Currency;
-use domain::sale::Terms;
+use domain::sale::{CancelledSeats, Terms};
 use domain::seat_map::Seating;
 use domain::{EventId, Money, Refusal, SaleId};
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,7 @@ async fn make(app: &Shared, asked: &Reset, once: Option<String>) -> Result<SaleI
         seats_per_shopper: 1,
         price,
         currency: Currency::parse("USD").ok_or_else(Problem::internal)?,
+        cancelled_seats: CancelledSeats::Public,
     };
     terms.check()?;
     let event = Event {

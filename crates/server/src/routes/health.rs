@@ -77,5 +77,5 @@ pub async fn metrics(State(app): State<Shared>) -> Response {
 /// The public keys that verify admissions and, with a `kid` that begins with `ticket-`, the codes of tickets.
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "operations", responses((status = 200)))]
 pub async fn jwks(State(app): State<Shared>) -> Json<Value> {
-    Json(app.keys.jwks(app.tickets.key()))
+    Json(app.keys.jwks(app.tickets.keys()))
 }

@@ -35,7 +35,7 @@ pub fn required(headers: &HeaderMap, in_body: Option<&str>) -> Result<String, Pr
     find(headers, in_body)?.ok_or_else(Problem::key_required)
 }
 
-fn is_key(key: &str) -> bool {
+pub fn is_key(key: &str) -> bool {
     (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::caps::{Caps, ClusterBy};
 use domain::money::Currency;
-use domain::sale::{FieldError, Terms};
+use domain::sale::{CancelledSeats, FieldError, Terms};
 use domain::seat_map::{Seating, Section};
 use domain::{EventId, Money, Refusal, SaleId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,8 @@ pub struct NewSale {
     pub price: Option<i64>,
     /// USD
     pub currency: Option<String>,
+    /// Where the seats of cancelled tickets go: `public` (again on sale, the default) or `held` (the operator's).
+    pub cancelled_seats: Option<String>,
     pub seating: Option<Vec<NewSection>>,
     pub idempotency_key: Option<String>,
 }
@@ -104,9 +106,14 @@ pub fn checked(app: &App, new: &NewSale) -> Result<(EventId, Terms, Seating), Pr
         price,
         currency: Currency::parse(currency)
             .ok_or_else(|| FieldError::new("currency", "must be three capital letters such as USD"))?,
+        cancelled_seats: new.cancelled_seats.as_deref().map(cancelled_seats).transpose()?.unwrap_or_default(),
     };
     terms.check()?;
     Ok((event, terms, seating))
+}
+
+pub fn cancelled_seats(name: &str) -> Result<CancelledSeats, FieldError> {
+    CancelledSeats::parse(name).ok_or_else(|| FieldError::new("cancelled_seats", "must be public or held"))
 }
 
 fn section((at, new): (usize, &NewSection)) -> Result<Section, FieldError> {

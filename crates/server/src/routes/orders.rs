@@ -18,8 +18,11 @@ use crate::problem::Problem;
 pub struct OrderFacts {
     order_id: String,
     sale_id: String,
+    /// As it was paid, or `partly_cancelled`, or `cancelled`.
     status: String,
     total: i64,
+    /// For cancelled tickets: given back, or on its way.
+    refunded: i64,
     currency: String,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -35,6 +38,8 @@ pub struct TicketFacts {
     num: Option<u32>,
     price: i64,
     attendee: Option<String>,
+    /// `valid` or `cancelled`.
+    status: &'static str,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -92,6 +97,7 @@ fn facts(order: Order) -> OrderFacts {
             seat_id: ticket.label.clone(),
             price: ticket.price.0,
             attendee: ticket.attendee,
+            status: if ticket.cancelled_at.is_none() { "valid" } else { "cancelled" },
         }
     });
     OrderFacts {
@@ -99,6 +105,7 @@ fn facts(order: Order) -> OrderFacts {
         sale_id: order.sale.to_string(),
         status: order.status,
         total: order.total.0,
+        refunded: order.refunded.0,
         currency: order.currency,
         created_at: order.created_at,
         tickets: tickets.collect(),

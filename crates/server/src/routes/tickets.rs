@@ -34,7 +34,12 @@ pub struct Ticket {
     status: &'static str,
     #[schema(value_type = String, format = DateTime)]
     issued_at: Timestamp,
-    /// What the door checks: a signed JWS, see docs/tickets.md. On the single ticket only, while it is valid.
+    /// When it was let in, once it was.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    used_at: Option<Timestamp>,
+    /// 1, and one more each time it was issued again: only the code of this version is good.
+    version: i64,
+    /// What the door checks: `T1.<payload>.<signature>`, see docs/tickets.md. On the single ticket only, while it is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     /// The code as a QR picture, SVG. On the single ticket only, while it is valid.
@@ -109,6 +114,8 @@ fn facts(ticket: OwnTicket) -> Ticket {
         holder: Holder { account: ticket.account.to_string(), name: ticket.attendee },
         status: if ticket.cancelled_at.is_none() { "valid" } else { "cancelled" },
         issued_at: ticket.issued_at,
+        used_at: ticket.admitted.map(|entry| entry.at),
+        version: ticket.version,
         code: None,
         qr: None,
     }

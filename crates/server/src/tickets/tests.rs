@@ -2,8 +2,8 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
-use domain::{AccountId, EventId, Money, OrderId, Timestamp};
-use jsonwebtoken::{Validation, decode, decode_header};
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use domain::{AccountId, EventId, Money, OrderId, SaleId, TicketId, Timestamp};
 use serde_json::Value;
 use store::catalog::Event;
 use tempfile::NamedTempFile;
@@ -13,7 +13,7 @@ use super::*;
 use crate::keys::{KEY_BYTES, seeded};
 
 pub(crate) fn signer(seed: u8) -> TicketSigner {
-    TicketSigner::new(&seeded(&[seed; KEY_BYTES]))
+    TicketSigner::new(seeded(&[seed; KEY_BYTES]))
 }
 
 pub(crate) fn ticket() -> OwnTicket {
@@ -36,67 +36,175 @@ pub(crate) fn ticket() -> OwnTicket {
         attendee: Some("Ann Ámon".to_owned()),
         issued_at: Timestamp(0),
         cancelled_at: None,
+        version: 1,
+        admitted: None,
     }
 }
 
-/// As a door does it, with the key that is published.
-fn at_the_door(signer: &TicketSigner, code: &str) -> Option<Value> {
-    let mut rules = Validation::new(Algorithm::EdDSA);
-    rules.set_required_spec_claims(&["iss", "aud", "sub"]);
-    rules.set_issuer(&["traffic"]);
-    rules.validate_exp = false;
-    rules.validate_aud = false;
-    let typ = decode_header(code).ok()?.typ?;
-    decode::<Value>(code, &signer.key().verifying, &rules).ok().filter(|_| typ == "ticket").map(|token| token.claims)
+/// The three parts of a code.
+fn parts(code: &str) -> [&str; 3] {
+    let parts: Vec<&str> = code.split('.').collect();
+    parts.try_into().unwrap()
+}
+
+fn encode(bytes: &[u8]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A change here makes every printed ticket worthless. The signature was also verified by OpenSSL.
 #[test]
 fn the_code_does_not_change_between_versions() {
-    insta::assert_snapshot!(signer(1).code(&ticket()), @"eyJ0eXAiOiJ0aWNrZXQiLCJhbGciOiJFZERTQSIsImtpZCI6InRpY2tldC1OSFVQbUwxWl9QdyJ9.eyJpc3MiOiJ0cmFmZmljIiwiYXVkIjoiMDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDMzIiwianRpIjoiMDAwMDAwMDAtMDAwMC0wMDAwLTAwMDAtMDAwMDAwMDAwMDExIiwic2VhdCI6IkdBLTEyLTciLCJzdWIiOiI5S2pNUkRleDdWZTBrMjNUd2RGamNnIn0.oq-F1BbVtj3IpYx3BCLNICm1Sm2YFGwsJF4NDil5q-ak6X6Jv6Dm4FMRyTeuTf3hdWZV78rcNiHCLzs_ViW-Cg");
+    insta::assert_snapshot!(signer(1).code(&ticket()), @"T1.NHUPmL1Z_PwAAAAAAAAAAAAAAAAAAAARAAAAAAAAAAAAAAAAAAAAMwAAAAH0qMxEN7HtV7STbdPB0WNyR0EtMTItNw.Lz8W-dMhI-HOTkClt6JwScGO3ylT8hQxFGnNgRo6ARxAnmAGfIts9quoZMUxJz5qKqk-0aaep0ll2WvQVDu8AA");
 }
 
 #[test]
-fn a_code_names_ticket_sale_seat_and_a_hash_of_the_holder() {
+fn a_code_names_ticket_sale_seat_version_and_a_hash_of_the_holder() {
     let signer = signer(1);
-    let claims = at_the_door(&signer, &signer.code(&ticket())).unwrap();
+    let said = signer.keys().verify(&signer.code(&ticket())).unwrap();
     // printf '00000000-0000-0000-0000-000000000011\nAnn Ámon' | openssl dgst -sha256 -binary | head -c 16 | base64
-    let expected = serde_json::json!({
-        "iss": "traffic", "aud": "00000000-0000-0000-0000-000000000033",
-        "jti": "00000000-0000-0000-0000-000000000011", "seat": "GA-12-7", "sub": "9KjMRDex7Ve0k23TwdFjcg",
-    });
-    assert_eq!(claims, expected);
+    let holder = BASE64_URL_SAFE_NO_PAD.decode("9KjMRDex7Ve0k23TwdFjcg").unwrap();
+    let expected = Said {
+        ticket: TicketId(Uuid::from_u128(0x11)),
+        sale: SaleId(Uuid::from_u128(0x33)),
+        version: 1,
+        holder: holder.try_into().unwrap(),
+        seat: "GA-12-7".to_owned(),
+    };
+    assert_eq!(said, expected);
+    let again = OwnTicket { version: 7, ..ticket() };
+    assert_eq!(signer.keys().verify(&signer.code(&again)), Ok(Said { version: 7, ..expected }));
 }
 
 #[test]
-fn the_code_of_one_ticket_verifies_for_no_other_ticket_sale_seat_or_holder() {
+fn the_code_of_one_ticket_verifies_for_no_other_ticket_sale_seat_version_or_holder() {
     let signer = signer(1);
     let code = signer.code(&ticket());
     let others = [
         OwnTicket { id: TicketId(Uuid::from_u128(0x12)), ..ticket() },
         OwnTicket { sale: SaleId(Uuid::from_u128(0x34)), ..ticket() },
         OwnTicket { label: "GA-12-8".to_owned(), ..ticket() },
+        OwnTicket { version: 2, ..ticket() },
         OwnTicket { attendee: Some("Bob".to_owned()), ..ticket() },
         OwnTicket { attendee: None, ..ticket() },
     ];
-    let part = |code: &str, at: usize| code.split('.').nth(at).unwrap().to_owned();
     for other in others {
         let wanted = signer.code(&other);
-        assert_ne!(part(&wanted, 1), part(&code, 1));
-        let forged = format!("{}.{}.{}", part(&code, 0), part(&wanted, 1), part(&code, 2));
-        assert!(at_the_door(&signer, &wanted).is_some());
-        assert_eq!(at_the_door(&signer, &forged), None, "{other:?}");
+        assert_ne!(parts(&wanted)[1], parts(&code)[1]);
+        let forged = format!("T1.{}.{}", parts(&wanted)[1], parts(&code)[2]);
+        assert!(signer.keys().verify(&wanted).is_ok());
+        assert_eq!(signer.keys().verify(&forged), Err(NotGood::Forged), "{other:?}");
+    }
+}
+
+/// Every bit counts: of the payload, of the signature, and of the two characters in front, which are signed too.
+#[test]
+fn a_code_with_any_bit_changed_is_not_good() {
+    let signer = signer(1);
+    let code = signer.code(&ticket());
+    let [_, payload, signature] = parts(&code);
+    for (at, part) in [payload, signature].into_iter().enumerate() {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let changed = encode(&changed);
+            let forged = if at == 0 { format!("T1.{changed}.{signature}") } else { format!("T1.{payload}.{changed}") };
+            assert!(signer.keys().verify(&forged).is_err(), "bit {bit} of part {at}");
+        }
+    }
+    assert!(signer.keys().verify(&code).is_ok());
+    assert_eq!(signer.keys().verify(&code.replacen("T1", "T2", 1)), Err(NotGood::Malformed));
+}
+
+#[test]
+fn what_has_another_form_is_not_even_looked_up() {
+    let signer = signer(1);
+    let code = signer.code(&ticket());
+    let [_, payload, signature] = parts(&code);
+    let short = encode(&BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap()[..59]);
+    let texts = [
+        String::new(),
+        "nonsense".to_owned(),
+        "T1".to_owned(),
+        "T1..".to_owned(),
+        "T1.!.!".to_owned(),
+        format!("{payload}.{signature}"),
+        format!("t1.{payload}.{signature}"),
+        format!("T1.{payload}"),
+        format!("T1.{payload}."),
+        format!("T1..{signature}"),
+        format!("T1.{payload}.{signature}="),
+        format!("T1.{payload}=.{signature}"),
+        format!("T1.{payload}.{signature}\n"),
+        format!(" {code}"),
+        format!("{code}.x"),
+        format!("T1.{short}.{signature}"),
+        "T1.".repeat(1_000),
+        "🎟.🎟.🎟".to_owned(),
+    ];
+    for text in texts {
+        let error = signer.keys().verify(&text).unwrap_err();
+        assert!(error == NotGood::Malformed || text.ends_with('.') && error == NotGood::Forged, "{text}: {error}");
     }
 }
 
 #[test]
-fn a_code_of_another_key_and_a_token_of_another_type_are_no_tickets() {
+fn a_code_of_another_key_and_a_token_of_another_kind_are_no_tickets() {
     let (ours, theirs) = (signer(1), signer(2));
-    assert_ne!(ours.key().kid, theirs.key().kid);
-    assert_eq!(at_the_door(&ours, &theirs.code(&ticket())), None);
-    let claims = serde_json::json!({ "iss": "traffic", "aud": "x", "sub": "y" });
-    let other = encode(&Header::new(Algorithm::EdDSA), &claims, &ours.key().signing).unwrap();
-    assert_eq!(at_the_door(&ours, &other), None);
+    assert_eq!(ours.keys().verify(&theirs.code(&ticket())), Err(NotGood::UnknownKey));
+    // A code that names our key and is signed with another.
+    let mut payload = BASE64_URL_SAFE_NO_PAD.decode(parts(&theirs.code(&ticket()))[1]).unwrap();
+    let our_id = BASE64_URL_SAFE_NO_PAD.decode(parts(&ours.code(&ticket()))[1]).unwrap();
+    payload[..8].copy_from_slice(&our_id[..8]);
+    let signed = format!("T1.{}", encode(&payload));
+    let signature = seeded(&[2; KEY_BYTES]).sign(signed.as_bytes());
+    let forged = format!("{signed}.{}", encode(signature.as_ref()));
+    assert_eq!(ours.keys().verify(&forged), Err(NotGood::Forged));
+}
+
+#[test]
+fn codes_of_an_older_key_stay_good_while_its_public_key_is_named() {
+    let (old, new) = (signer(1), signer(2));
+    let code = old.code(&ticket());
+    assert_eq!(new.keys().verify(&code), Err(NotGood::UnknownKey));
+    let published = old.keys().all().next().unwrap().jwk();
+    let previous: PublicKey = published["x"].as_str().unwrap().parse().unwrap();
+    let new = new.with_previous(&[previous]);
+    assert!(new.keys().verify(&code).is_ok());
+    assert!(new.keys().verify(&new.code(&ticket())).is_ok());
+    assert_ne!(new.code(&ticket()), code, "and signs with its own");
+    assert_eq!(new.keys().all().count(), 2);
+    let same = new.with_previous(&[previous]);
+    assert_eq!(same.keys().all().count(), 2, "a key that is named twice is one");
+    for wrong in ["", "x", "9KjMRDex7Ve0k23TwdFjcg", &format!("{}=", published["x"].as_str().unwrap())] {
+        assert!(wrong.parse::<PublicKey>().unwrap_err().contains("no public key"), "{wrong}");
+    }
+}
+
+#[test]
+fn a_saved_list_of_keys_gives_those_of_tickets_and_says_what_is_wrong_with_it() {
+    let signer = signer(1);
+    let own = signer.keys().all().next().unwrap().jwk();
+    let mut admission = own.clone();
+    admission["kid"] = serde_json::json!("NHUPmL1Z_Pw");
+    let list = |keys: &[&Value]| serde_json::json!({ "keys": keys }).to_string();
+    let ring = Keyring::read(&list(&[&admission, &own])).unwrap();
+    assert_eq!(ring.all().count(), 1);
+    assert!(ring.verify(&signer.code(&ticket())).is_ok());
+    let mut broken = own.clone();
+    broken["x"] = serde_json::json!("short");
+    let cases = [
+        (String::new(), "is not JSON"),
+        ("[]".to_owned(), "has no list `keys`"),
+        ("{}".to_owned(), "has no list `keys`"),
+        (list(&[]), "has no key of tickets"),
+        (list(&[&admission]), "has no key of tickets"),
+        (list(&[&broken]), "`short`, which is no public key"),
+    ];
+    for (text, why) in cases {
+        let error = Keyring::read(&text).unwrap_err();
+        assert!(error.contains(why), "{text}: {error}");
+    }
 }
 
 #[test]

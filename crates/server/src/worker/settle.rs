@@ -1,7 +1,8 @@
 //! Asks the provider about payments whose answer was lost, also those of an earlier life, and gives money back.
 
 use store::Failure;
-use store::payment::Verdict;
+use store::cancellations::{RefundsDue, TicketRefunded};
+use store::payment::{Refund, Verdict};
 use store::settlement::{Refunded, Unsettled};
 
 use crate::app::App;
@@ -14,7 +15,7 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
     for order in app.store.read(Unsettled { older_than_ms: OLDER_THAN_MS }).await? {
         let charge = order.charge;
         if order.refund {
-            if app.payments.refund(charge.clone()).await {
+            if app.payments.refund(Refund::whole(&charge)).await {
                 app.store.run(Refunded { order: charge.order }).await?;
             }
             continue;
@@ -28,6 +29,11 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
             .await
             .map_or_else(|problem| problem.code, |_| "confirmed");
         tracing::info!(code, order = %charge.order, "the provider was asked about a lost payment");
+    }
+    for (ticket, refund) in app.store.read(RefundsDue).await? {
+        if app.payments.refund(refund).await {
+            app.store.run(TicketRefunded(ticket)).await?;
+        }
     }
     Ok(())
 }

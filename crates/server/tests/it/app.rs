@@ -209,6 +209,11 @@ impl TestApp {
         Ok(Node { app, router })
     }
 
+    /// From the next restart on.
+    pub(crate) fn set(&mut self, name: &'static str, value: &'static str) {
+        self.env.push((name, value));
+    }
+
     /// New processes on the same data.
     pub(crate) async fn restart(&mut self) {
         let nodes = self.nodes.len();

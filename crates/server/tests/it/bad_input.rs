@@ -171,7 +171,10 @@ async fn no_body_where_one_is_needed_is_400() {
     let world = World::new().await;
     for (row, _) in world.rows_with_body() {
         if row.needed.is_empty() {
-            world.call(&row).await.send().await.expect(StatusCode::OK);
+            // Where an order or a ticket is named, the world names a sale: that is judged after the body.
+            let found = !row.route.contains("/orders/") && !row.route.contains("/tickets/");
+            let expected = if found { StatusCode::OK } else { StatusCode::NOT_FOUND };
+            world.call(&row).await.send().await.expect(expected);
             continue;
         }
         world.call(&row).await.send().await.refused(400, "bad_json");
@@ -314,6 +317,8 @@ async fn the_id_is_judged_before_the_body() {
     for row in world.rows().into_iter().filter(|row| row.route.contains("{id}") && row.body.is_some()) {
         let answer = world.call_at(&row, "fake").await.json_text("{").send().await;
         match row.caller {
+            As::Operator if row.route.contains("/orders/") => answer.refused(404, "order_not_found"),
+            As::Operator if row.route.contains("/tickets/") => answer.refused(404, "ticket_not_found"),
             As::Operator => answer.refused(404, "sale_not_found"),
             _ => answer.refused(403, "admission_foreign"),
         }

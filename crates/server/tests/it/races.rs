@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use store::payment::{Charge, Provider, Verdict};
+use store::payment::{Charge, Provider, Refund, Verdict};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -191,7 +191,7 @@ impl Provider for Crashing {
         Box::pin(std::future::ready(self.truth))
     }
 
-    fn refund(&self, _: Charge) -> Soon<bool> {
+    fn refund(&self, _: Refund) -> Soon<bool> {
         Box::pin(std::future::ready(true))
     }
 }
@@ -325,7 +325,7 @@ impl Provider for Slow {
         Box::pin(std::future::ready(Verdict::Unknown))
     }
 
-    fn refund(&self, _: Charge) -> Soon<bool> {
+    fn refund(&self, _: Refund) -> Soon<bool> {
         Box::pin(std::future::ready(true))
     }
 }

@@ -26,7 +26,8 @@ async fn table(app: &TestApp, sale: &str) -> String {
     String::from_utf8(answer.body.to_vec()).unwrap()
 }
 
-const HEADER: &str = "order_id,created_at,settled_at,status,user_id,email,seats,quantity,total,currency,payment\r\n";
+const HEADER: &str =
+    "order_id,created_at,settled_at,status,user_id,email,seats,quantity,total,currency,payment,cancelled,refunded\r\n";
 
 #[tokio::test]
 async fn the_report_tells_what_the_figures_tell() {
@@ -92,7 +93,7 @@ async fn the_table_of_orders_is_safe_to_open() {
     let order = buys(&app, &sale, &fan, &["GA-1-2", "GA-1-1"]).await;
     let at = app.now();
     let row = format!(
-        "{},{at},{at},confirmed,{},'=hyperlink@example.com,GA-1-1 GA-1-2,2,10000,USD,captured\r\n",
+        "{},{at},{at},confirmed,{},'=hyperlink@example.com,GA-1-1 GA-1-2,2,10000,USD,captured,,0\r\n",
         order.as_str().unwrap(),
         fan.id
     );

@@ -60,7 +60,8 @@ pub(crate) enum How {
 }
 
 /// Names of columns with times of the deciding clock. Doors follow the wall clock, which both sides share.
-const DECIDING: [&str; 21] = [
+const DECIDING: [&str; 23] = [
+    "admitted_at",
     "at",
     "built_at",
     "cancelled_at",
@@ -72,6 +73,7 @@ const DECIDING: [&str; 21] = [
     "granted_at",
     "issued_at",
     "joined_at",
+    "kept_at",
     "last_joined_at",
     "last_tick_at",
     "placed_at",
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
 
     /// Numbers that are no time of the deciding clock. Said of each: one that is forgotten would keep a dead time.
-    const NO_DECIDING_TIME: [&str; 41] = [
+    const NO_DECIDING_TIME: [&str; 42] = [
         "admit_per_minute",
         "amount",
         "called",
@@ -171,6 +173,7 @@ mod tests {
         "times",
         "total",
         "total_seats",
+        "version",
         "waiting_room_cap",
     ];
 

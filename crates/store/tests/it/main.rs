@@ -5,11 +5,13 @@
 
 mod accounts;
 mod audit;
+mod cancellations;
 mod caps;
 mod catalog;
 mod checkout;
 mod claims;
 mod crash;
+mod doors;
 mod drip;
 mod engine;
 mod holds;
@@ -178,6 +180,34 @@ macro_rules! contract {
                 orders_of_one_moment_are_on_exactly_one_page
                 a_page_after_anothers_order_or_ticket_is_no_page
                 an_order_that_came_to_nothing_is_listed_without_tickets
+            }
+            cancellations {
+                a_cancelled_ticket_gives_its_seat_to_the_public_and_its_money_back
+                the_seat_of_a_cancelled_ticket_is_sold_again_and_a_code_of_it_is_dead
+                a_sold_out_sale_opens_again
+                a_cancelled_ticket_does_not_count_towards_the_cap
+                a_whole_order_is_cancelled_at_once_or_not_at_all
+                what_is_left_of_an_order_is_cancelled_with_the_rest_of_its_money
+                an_order_that_is_not_paid_has_nothing_to_cancel
+                cancelling_many_times_at_once_gives_one_refund
+                one_key_cancels_once_and_has_one_answer
+                a_refund_goes_out_once_and_is_reported
+                a_ticket_that_cost_nothing_is_owed_nothing
+                a_seat_that_is_held_back_is_nobodys_until_the_operator_releases_it
+                releasing_many_times_at_once_frees_each_seat_once
+                where_cancelled_seats_go_may_change_for_those_to_come
+                cancelling_and_buying_at_once_never_share_a_seat
+            }
+            doors {
+                a_ticket_is_let_in_once_and_the_second_gate_hears_when_and_where
+                the_same_nonce_has_the_same_answer_and_another_code_under_it_is_refused
+                forty_gates_at_once_let_one_ticket_in_once
+                a_code_of_nothing_or_for_another_sale_lets_nobody_in
+                a_ticket_issued_again_has_a_new_code_and_the_old_one_is_dead
+                issuing_again_under_one_key_raises_the_version_once
+                what_is_not_there_cancelled_or_in_use_is_not_issued_again
+                issuing_again_and_a_scan_at_once_never_both_win
+                the_revoked_codes_of_a_sale_are_listed_by_pages
             }
             idempotency {
                 the_same_key_returns_the_same_bytes

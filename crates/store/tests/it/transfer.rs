@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use store::OpenError;
 use store::accounts::{ById, Register};
 use store::audit_chain::{SealAudit, VerifyAudit};
+use store::cancellations::Which;
 use store::catalog::{AdoptDemoSale, BuildSeats, CreateEvent, Event};
 use store::holds::PlaceHold;
 use store::keys::KeepSecret;
@@ -106,6 +107,9 @@ async fn underway(w: &World) -> Underway {
     let quick = w.visit(sale).await;
     w.buy(&quick, &[30]).await;
     assert_eq!(w.finish(order, true).await, Finished::RefundDue);
+    let seller = w.visit(sale).await;
+    let taken_back = w.buy(&seller, &[29]).await;
+    w.cancel(Which::Order(taken_back)).await.expect("cancelled");
     let declined = w.visit(sale).await;
     let kept = w.hold(&declined, &[31]).await.expect("held");
     let order = w.begin(&declined, kept).await.expect("begun");

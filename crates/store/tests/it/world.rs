@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::admission::Claim;
 use domain::caps::Caps;
 use domain::money::Currency;
-use domain::sale::Terms;
+use domain::sale::{CancelledSeats, Terms};
 use domain::seat_map::Seating;
 use domain::{AccountId, ClaimId, Clock, EventId, HoldId, Money, OrderId, Refusal, SaleId, TicketId, Timestamp};
 use serde_json::Value as Json;
@@ -292,6 +292,7 @@ impl World {
             seats_per_shopper: 1,
             price: Money(5_000),
             currency: Currency::parse("USD").expect("three letters"),
+            cancelled_seats: CancelledSeats::Public,
         }
     }
 

@@ -22,6 +22,8 @@ fn mistakes_name_what_was_wrong() {
         ("traffic assert-queue", "--sale"),
         ("traffic seed --total-seats many", "--total-seats"),
         ("traffic serve --dev --env production", "--env"),
+        ("traffic scan-verify", "--keys"),
+        ("traffic scan-verify --keys k --sale tonight", "--sale"),
         ("traffic sim one two", "two"),
         ("traffic seed --log ,,=x=y", "--log"),
         ("traffic bench --only status,jion", "jion"),
@@ -41,6 +43,16 @@ fn help_is_not_an_error() {
     assert_eq!(parse("traffic --help").unwrap_err().kind(), ErrorKind::DisplayHelp);
     assert!(parse("traffic sim --help").unwrap_err().to_string().contains("PASS 0, FAIL 99"));
     assert!(parse("traffic doctor --help").unwrap_err().to_string().contains("ok, warn or FAIL"));
+}
+
+#[test]
+fn codes_come_from_standard_input_where_none_is_given() {
+    for (line, from_input) in [("", true), (" -", true), (" T1.a.b", false), (" T1.a.b T1.c.d", false)] {
+        let Ok(Command::ScanVerify(args)) = parse(&format!("traffic scan-verify --keys k{line}")) else {
+            panic!("{line} is understood")
+        };
+        assert_eq!(args.from_standard_input(), from_input, "{line}");
+    }
 }
 
 #[test]

