@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::money::Currency;
-use domain::sale::Terms;
+use domain::sale::{CancelledSeats, Terms};
 use domain::sale_change::{NewTerms, SaleChange};
 use domain::seat_map::Seating;
 use domain::{AccountId, Clock, EventId, Money, SaleId, Timestamp};
@@ -94,6 +94,7 @@ impl World {
             seats_per_shopper: 1,
             price: Money(5_000),
             currency: Currency::parse("USD").unwrap(),
+            cancelled_seats: CancelledSeats::Public,
         };
         let seating = Seating::general(terms.total_seats, terms.price).unwrap();
         self.store.run(CreateSale { id, event, terms, seating, key: None, act: self.act() }).await.unwrap();
