@@ -113,7 +113,7 @@ fn sale_line(sale: &Sale, phase: Phase, through: i64, last_position: i64, wall: 
 
 /// Each statement pages by its first column, a number that rises, or by its first two: `?2` and `?4` are the last ones
 /// seen, `?3` is how many.
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     Section {
         by_id: false,
         sql: "select seq, until, opens_at, ends_at, admit_per_minute, waiting_room_cap, max_tickets_per_user,

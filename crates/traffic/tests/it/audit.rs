@@ -121,4 +121,6 @@ fn the_log_of_a_running_server_is_verified() {
     wait_for("a seal", || !String::from_utf8_lossy(&verify(key).stdout).starts_with("seals 0"));
     says(&verify(key), 0, "PASS");
     says(&verify("guessed"), 1, "answers 401");
+    let args = ["audit", "verify", "--base-url", "https://tickets.example.org", "--admin-key", key];
+    says(&Command::new(env!("CARGO_BIN_EXE_traffic")).args(args).output().unwrap(), 1, "give them with --file");
 }
