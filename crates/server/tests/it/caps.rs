@@ -1,7 +1,11 @@
 //! Many accounts of one person: caps over clusters and tours, why somebody was refused, and lifting that for him.
 
+use std::net::SocketAddr;
+
+use axum::{Extension, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
+use server::listener::PeerAddr;
 
 use crate::app::{Answer, Fan, Shopper, TestApp};
 
@@ -82,15 +86,27 @@ async fn a_refusal_by_a_shared_card_says_which_rule_and_names_nobody() {
     pay(&app, &sale, &second, &hold, "k", "0815").await.expect(StatusCode::OK);
 }
 
+/// A node as somebody at this address reaches it.
+fn from(app: &TestApp, address: &str) -> Router {
+    let peer = PeerAddr(SocketAddr::new(address.parse().unwrap(), 1));
+    app.router().layer(Extension(peer))
+}
+
 #[tokio::test]
 async fn one_network_shares_a_cap_where_the_sale_says_so() {
     let app = TestApp::start().await;
     for (cluster_by, status) in [(json!(["phone"]), StatusCode::OK), (json!(["address"]), StatusCode::FORBIDDEN)] {
         let sale = app.sale_with(json!({ "max_tickets_per_cluster": 4, "cluster_by": cluster_by })).await;
-        let (first, second) = (app.admitted(&sale).await, app.admitted(&sale).await);
-        app.held(&sale, &first, &["GA-1-1", "GA-1-2", "GA-1-3"]).await;
-        let answer = app.hold(&sale, &second, "k", &["GA-2-1", "GA-2-2"]).await;
+        let hold = async |address: &str, row: u32| {
+            let shopper = app.admitted(&sale).await;
+            let wish = json!({ "seat_ids": [1, 2, 3].map(|seat| format!("GA-{row}-{seat}")), "idempotency_key": "k" });
+            let call = app.post(format!("/v1/sales/{sale}/holds")).admission(&shopper).json(&wish);
+            call.through(from(&app, address)).send().await
+        };
+        hold("192.0.2.1", 1).await.expect(StatusCode::OK);
+        let answer = hold("192.0.2.200", 2).await;
         assert_eq!(answer.status, status, "{cluster_by}: {answer:?}");
+        hold("192.0.3.1", 3).await.expect(StatusCode::OK);
     }
 }
 
