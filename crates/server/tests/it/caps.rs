@@ -99,7 +99,8 @@ async fn one_network_shares_a_cap_where_the_sale_says_so() {
         let sale = app.sale_with(json!({ "max_tickets_per_cluster": 4, "cluster_by": cluster_by })).await;
         let hold = async |address: &str, row: u32| {
             let shopper = app.admitted(&sale).await;
-            let wish = json!({ "seat_ids": [1, 2, 3].map(|seat| format!("GA-{row}-{seat}")), "idempotency_key": "k" });
+            let seats = [1, 2, 3].map(|seat| format!("GA-{row}-{seat}"));
+            let wish = json!({ "seat_ids": seats, "idempotency_key": "k" });
             let call = app.post(format!("/v1/sales/{sale}/holds")).admission(&shopper).json(&wish);
             call.through(from(&app, address)).send().await
         };
