@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, sleep};
 
 use crate::app::{App, Shared};
-use crate::refusals;
+use crate::{guesses, refusals};
 
 /// A new phase is told in parts, one at a time: five in a second.
 const REFRESH_EVERY: Duration = Duration::from_millis(200);
@@ -22,6 +22,7 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
     let tail = app.store.is_shared().then(|| tokio::spawn(tail(Arc::clone(&app), shutdown.clone())));
     let counting = tokio::spawn(refusals::run(Arc::clone(&app), shutdown.clone()));
+    let guesses = tokio::spawn(guesses::run(Arc::clone(&app), shutdown.clone()));
     let mut timer = tokio::time::interval(REFRESH_EVERY);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut requests = app.metrics.total();
@@ -42,6 +43,9 @@ pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
     }
     if let Err(error) = counting.await {
         tracing::error!(%error, "the last counts of refusals were not written");
+    }
+    if let Err(died) = guesses.await {
+        tracing::error!(%died, "what writes wrong keys into the audit");
     }
 }
 

@@ -17,9 +17,10 @@ use utoipa::ToSchema;
 use super::keyed;
 use crate::app::{App, Shared};
 use crate::body::{self, FAN_BYTES_MAX};
-use crate::extract::{Admitted, Named, address};
+use crate::extract::{Admitted, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
+use crate::source::Source;
 
 /// A repeat of a key waits so long for the first one's payment.
 const WAIT_FOR_FIRST: Duration = Duration::from_secs(10);
@@ -63,12 +64,13 @@ pub struct Confirmed {
 pub async fn checkout(
     State(app): State<Shared>,
     admitted: Admitted,
+    source: Source,
     Named(id): Named<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
-    app.limits.check(RouteClass::Checkout, admission.account, app.clock.monotonic())?;
-    let (headers, address) = (request.headers().clone(), address(request.extensions()));
+    app.limits.check_both(RouteClass::Checkout, admission.account, source, app.clock.monotonic())?;
+    let headers = request.headers().clone();
     let asked: Checkout = body::json(request, FAN_BYTES_MAX).await?.value;
     let payment_token = payment_token(&asked)?;
     let attendees = attendees(&asked)?;
@@ -84,7 +86,7 @@ pub async fn checkout(
         hold,
         payment_token,
         attendees,
-        address,
+        address: source.address(),
         key: keyed::key(admission.account, admission.sale, CHECKOUT, key, &same),
     };
     let task = Arc::clone(&app);
