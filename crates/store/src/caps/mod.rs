@@ -166,22 +166,23 @@ impl Circles {
             Who::Cluster(_) => (OF_CLUSTER, Value::Id(circle.id)),
         };
         let row = tx.first(sql, &[whose, sales, tx.now().into(), but.into()]).await?;
-        Ok(row.map_or(0, |row| row.int(0) + row.int(1)))
+        Ok(row.map_or(0, |row| row.int(0)))
     }
 }
 
-const OF_CLUSTER: &str = "select
-    (select count(*) from tickets where cancelled_at is null and sale in (select unhex(value) from json_each(?2))
-       and account in (select account from cluster_members where cluster = ?1)),
-    (select coalesce(sum(seats), 0) from holds where state = 'live' and expires_at > ?3 and id <> ?4
-       and sale in (select unhex(value) from json_each(?2))
-       and account in (select account from cluster_members where cluster = ?1))";
+/// Looked up member by member: a plan that reads a whole sale for one cluster is never a good one.
+const OF_CLUSTER: &str = "select coalesce(sum(
+      (select count(*) from tickets t where t.sale = s.sale and t.account = m.account and t.cancelled_at is null)
+      + (select coalesce(sum(h.seats), 0) from holds h where h.sale = s.sale and h.account = m.account
+           and h.state = 'live' and h.expires_at > ?3 and h.id <> ?4)), 0)
+    from (select distinct account from cluster_members where cluster = ?1) m
+      cross join (select unhex(value) as sale from json_each(?2)) s";
 
-const OF_ACCOUNT: &str = "select
-    (select count(*) from tickets where cancelled_at is null and sale in (select unhex(value) from json_each(?2))
-       and account = ?1),
-    (select coalesce(sum(seats), 0) from holds where state = 'live' and expires_at > ?3 and id <> ?4
-       and sale in (select unhex(value) from json_each(?2)) and account = ?1)";
+const OF_ACCOUNT: &str = "select coalesce(sum(
+      (select count(*) from tickets t where t.sale = s.sale and t.account = ?1 and t.cancelled_at is null)
+      + (select coalesce(sum(h.seats), 0) from holds h where h.sale = s.sale and h.account = ?1
+           and h.state = 'live' and h.expires_at > ?3 and h.id <> ?4)), 0)
+    from (select unhex(value) as sale from json_each(?2)) s";
 
 const fn shared(who: Who) -> Option<Shared> {
     match who {
