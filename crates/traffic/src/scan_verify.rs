@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ScanVerifyArgs) -> anyhow::Result<ExitCode> {
     };
     let mut door = Door { keys, sale: args.sale, revoked, let_in: HashMap::new(), shown: 0, bad: 0 };
     let mut out = io::stdout().lock();
-    if args.from_standard_input() {
+    if args.reads_standard_input() {
         let mut lines = io::stdin().lock();
         while let Some(code) = line(&mut lines).context("standard input")? {
             // Who stands at the door hears of each code at once.
@@ -69,9 +69,13 @@ fn line(from: &mut impl BufRead) -> io::Result<Option<String>> {
 /// By ticket, the first version that is good; none where the ticket was cancelled.
 type Revoked = HashMap<TicketId, Option<u32>>;
 
+/// A list that broke off, or was never fetched, would call dead codes good: without its last line it is none.
 fn revoked(text: &str) -> Result<Revoked, String> {
     let mut revoked = HashMap::new();
-    for (at, line) in text.lines().enumerate() {
+    let text = text.trim_end();
+    let (lines, end) = text.rsplit_once('\n').unwrap_or(("", text));
+    let promised = end.trim().strip_prefix("end ").and_then(|count| count.parse().ok());
+    for (at, line) in lines.lines().enumerate() {
         let mut words = line.split_whitespace();
         let Some(ticket) = words.next() else { continue };
         let version = words.next().map(str::parse).transpose();
@@ -80,7 +84,11 @@ fn revoked(text: &str) -> Result<Revoked, String> {
             _ => return Err(format!("line {}: not a ticket's id, alone or with a version", at + 1)),
         };
     }
-    Ok(revoked)
+    if promised == Some(revoked.len()) {
+        Ok(revoked)
+    } else {
+        Err("is no whole list of revoked tickets: its last line is `end` and the number of the others".to_owned())
+    }
 }
 
 struct Door {
@@ -161,15 +169,28 @@ mod tests {
     #[test]
     fn a_list_of_revoked_tickets_is_read_and_a_broken_one_named_by_line() {
         let (one, two) = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002");
-        let list = revoked(&format!("{one} 3\n\n  {two}\r\n")).unwrap();
+        let list = revoked(&format!("{one} 3\n\n  {two}\r\nend 2\r\n")).unwrap();
         assert_eq!(list.get(&one.parse().unwrap()), Some(&Some(3)));
         assert_eq!(list.get(&two.parse().unwrap()), Some(&None));
         assert_eq!(list.len(), 2);
         for wrong in
             ["x", &format!("{one} x"), &format!("{one} 1 2"), &format!("{one} -1"), &format!("{one} 4294967296")]
         {
-            let error = revoked(&format!("{two}\n{wrong}\n")).unwrap_err();
+            let error = revoked(&format!("{two}\n{wrong}\nend 2\n")).unwrap_err();
             assert!(error.starts_with("line 2: "), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_broke_off_is_none() {
+        let one = "00000000-0000-0000-0000-000000000001";
+        assert_eq!(revoked("end 0\n").unwrap().len(), 0);
+        assert_eq!(revoked(&format!("{one}\nend 1")).unwrap().len(), 1);
+        for part in
+            ["", "\n", one, &format!("{one}\n"), &format!("{one}\nend 2"), "end", "end 1", &format!("end 1\n{one}")]
+        {
+            let error = revoked(part).unwrap_err();
+            assert!(error.contains("no whole list") || error.starts_with("line 1"), "{part}: {error}");
         }
     }
 

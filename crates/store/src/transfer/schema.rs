@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     /// Numbers that are no time of the deciding clock. Said of each: one that is forgotten would keep a dead time.
-    const NO_DECIDING_TIME: [&str; 42] = [
+    const NO_DECIDING_TIME: [&str; 43] = [
         "admit_per_minute",
         "amount",
         "called",
@@ -174,6 +174,7 @@ mod tests {
         "total",
         "total_seats",
         "version",
+        "tries_left",
         "waiting_room_cap",
     ];
 

@@ -32,7 +32,7 @@ pub(crate) struct ScanVerifyArgs {
 }
 
 impl ScanVerifyArgs {
-    pub(crate) fn from_standard_input(&self) -> bool {
+    pub(crate) fn reads_standard_input(&self) -> bool {
         self.codes.is_empty() || self.codes == ["-"]
     }
 }

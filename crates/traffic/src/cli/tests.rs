@@ -46,12 +46,12 @@ fn help_is_not_an_error() {
 }
 
 #[test]
-fn codes_come_from_standard_input_where_none_is_given() {
+fn codes_come_reads_standard_input_where_none_is_given() {
     for (line, from_input) in [("", true), (" -", true), (" T1.a.b", false), (" T1.a.b T1.c.d", false)] {
         let Ok(Command::ScanVerify(args)) = parse(&format!("traffic scan-verify --keys k{line}")) else {
             panic!("{line} is understood")
         };
-        assert_eq!(args.from_standard_input(), from_input, "{line}");
+        assert_eq!(args.reads_standard_input(), from_input, "{line}");
     }
 }
 

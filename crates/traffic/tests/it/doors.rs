@@ -105,7 +105,7 @@ fn a_door_without_a_connection_tells_good_codes_from_bad_ones() {
     for (wrong, named) in [
         (vec!["--keys", "no-such-file", &good], "--keys no-such-file cannot be read"),
         (vec!["--keys", revoked, &good], "is not JSON"),
-        (vec!["--keys", keys, "--revoked", keys, &good], "line 1: not a ticket's id"),
+        (vec!["--keys", keys, "--revoked", keys, &good], "is no whole list of revoked tickets"),
         (vec!["--keys", keys], "no code was given"),
     ] {
         let output = scan_verify(&wrong).stdin(Stdio::null()).output().unwrap();
@@ -193,9 +193,7 @@ fn records_with_cancelled_tickets_are_judged_and_a_seat_that_went_nowhere_is_fou
     planted("update hold_seats set kept_at = null where kept_at is not null");
     planted("delete from refunds where rowid = (select min(rowid) from refunds)");
     planted("update refunds set amount = amount - 1 where rowid = (select min(rowid) from refunds)");
-    planted(
-        "update tickets set cancelled_at = null where rowid = (select min(rowid) from tickets where cancelled_at > 0)",
-    );
+    planted("update tickets set cancelled_at = null where seat = 1");
     let (sound, text) = judge();
     assert!(sound, "as it was: {text}");
 }

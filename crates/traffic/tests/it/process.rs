@@ -298,7 +298,7 @@ fn answer(stream: &mut BufReader<TcpStream>) -> Option<Answer> {
     let mut line = String::new();
     stream.read_line(&mut line).ok()?;
     let status = line.split(' ').nth(1)?.parse().ok()?;
-    let mut length = 0;
+    let (mut length, mut chunked) = (0, false);
     loop {
         line.clear();
         stream.read_line(&mut line).ok().filter(|bytes| *bytes > 0)?;
@@ -306,8 +306,18 @@ fn answer(stream: &mut BufReader<TcpStream>) -> Option<Answer> {
         if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse().ok()?;
         }
+        chunked |= name.eq_ignore_ascii_case("transfer-encoding") && value.trim() == "chunked";
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
+    while chunked {
+        line.clear();
+        stream.read_line(&mut line).ok()?;
+        let mut chunk = vec![0; usize::from_str_radix(line.trim(), 16).ok()?];
+        stream.read_exact(&mut chunk).ok()?;
+        stream.read_line(&mut line).ok()?;
+        chunked = !chunk.is_empty();
+        body.append(&mut chunk);
+    }
     Some(Answer { status, body })
 }

@@ -103,7 +103,8 @@ fn json(bytes: Vec<u8>) -> Response {
 }
 
 /// The dead codes of a sale, for gates without a connection: a line for each ticket, its id alone where it was cancelled,
-/// and with the first version that is good where it was issued again.
+/// and with the first version that is good where it was issued again. The last line is `end` and their number: a list without
+/// it broke off.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}/revoked", tag = "admin", security(("admin" = [])),
     responses((status = 200, content_type = "text/plain", description = "what `traffic scan-verify --revoked` reads"),
         (status = 404, description = "sale_not_found")))]
@@ -112,15 +113,19 @@ pub async fn revoked(State(app): State<Shared>, _: Operator, Named(id): Named<St
     // The first page is read before the answer begins: what is wrong with the sale is still a problem document.
     let first = RevokedPage { sale, after: TicketId(Uuid::nil()), limit: PAGE_ROWS_MAX };
     let first = app.store.read(first).await?;
-    let parts = stream::try_unfold(Some(first), move |page| {
+    let parts = stream::try_unfold(Some((first, 0)), move |part| {
         let app = Arc::clone(&app);
         async move {
-            let Some(page) = page else { return Ok::<_, io::Error>(None) };
-            let text: String = page.iter().map(line).collect();
+            let Some((page, before)) = part else { return Ok::<_, io::Error>(None) };
+            let mut text: String = page.iter().map(line).collect();
+            let listed = before + page.len();
             let full = page.last().filter(|_| page.len() as i64 == PAGE_ROWS_MAX);
             let next = match full {
-                Some(last) => Some(next(&app, sale, last.ticket).await?),
-                None => None,
+                Some(last) => Some((next(&app, sale, last.ticket).await?, listed)),
+                None => {
+                    text += &format!("end {listed}\n");
+                    None
+                }
             };
             Ok(Some((Bytes::from(text), next)))
         }
