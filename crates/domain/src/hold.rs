@@ -1,6 +1,7 @@
 //! Whether seats may be held: the rules in the order in which they are told.
 
 use crate::admission::{self, Claim};
+use crate::caps::{self, Allowances, Counted};
 use crate::clock::Timestamp;
 use crate::ids::ClaimId;
 use crate::money::Money;
@@ -26,6 +27,10 @@ pub struct Ask<'a> {
     /// The claim that the admission names.
     pub named: ClaimId,
     pub usage: Usage,
+    /// What those have with whom the account belongs together.
+    pub counted: &'a [Counted],
+    /// What exceptions allow.
+    pub allowed: Allowances,
     /// Prices of the wanted seats that are free, in the order asked; `None`: taken or unknown.
     pub prices: &'a [Option<Money>],
     pub now: Timestamp,
@@ -40,7 +45,7 @@ pub fn decide(ask: &Ask<'_>) -> Result<Money, Refusal> {
     if ask.usage.held > 0 {
         return Err(Refusal::ActiveHoldExists);
     }
-    within_cap(ask.sale, ask.usage, count)?;
+    within_caps(ask.sale, ask.usage, ask.counted, &ask.allowed, count)?;
     let prices: Option<Vec<Money>> = ask.prices.iter().copied().collect();
     prices.and_then(Money::sum).ok_or(Refusal::Unavailable)
 }
@@ -53,11 +58,20 @@ pub fn count(seats: usize) -> Result<i64, Refusal> {
     }
 }
 
-/// Invariant: tickets and live holds of one account together never pass the cap.
-pub fn within_cap(sale: &Sale, usage: Usage, more: i64) -> Result<(), Refusal> {
+/// Invariant: tickets and live holds of one account together never pass the cap. Then the caps over many accounts.
+pub fn within_caps(
+    sale: &Sale,
+    usage: Usage,
+    counted: &[Counted],
+    allowed: &Allowances,
+    more: i64,
+) -> Result<(), Refusal> {
     let already = usage.tickets + usage.held;
-    let cap = sale.terms.max_tickets_per_user;
-    if already + more > cap { Err(Refusal::CapExceeded { cap, already }) } else { Ok(()) }
+    let cap = allowed.account.over(sale.terms.max_tickets_per_user);
+    if already + more > cap {
+        return Err(Refusal::CapExceeded { cap, already });
+    }
+    caps::within(&sale.terms.caps, counted, allowed, more)
 }
 
 #[cfg(test)]
@@ -80,7 +94,17 @@ mod tests {
     }
 
     fn ask<'a>(sale: &'a Sale, claim: Option<&'a Claim>, usage: Usage, prices: &'a [Option<Money>]) -> Ask<'a> {
-        Ask { sale, claim, named: CLAIM, usage, prices, now: Timestamp(1_100_000), wall: Timestamp(1_100_000) }
+        Ask {
+            sale,
+            claim,
+            named: CLAIM,
+            usage,
+            counted: &[],
+            allowed: Allowances::default(),
+            prices,
+            now: Timestamp(1_100_000),
+            wall: Timestamp(1_100_000),
+        }
     }
 
     const NONE: Usage = Usage { tickets: 0, held: 0 };

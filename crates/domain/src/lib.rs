@@ -7,12 +7,15 @@
 //! - **through** (`admitted_through`): the watermark. Entries up to it have been called. The **drip** moves it, at each **tick**.
 //! - **claim**: a called fan's right to shop, until its deadline. **admission**: the signed token that names a claim.
 //! - **returner**: a called fan who came after the claim window and asks again.
+//! - **cluster**: accounts that share a card, a phone or an address. **group**: events of one tour. **exception**: a cap
+//!   lifted for one account.
 //! - **hold**: seats kept for one fan for a short time. **order**: what is paid for a hold. **ticket**: one sold seat.
 //! - **code**: the signed text on a ticket; each **version** of a ticket has one. **scan**: a **gate** asks whether a code is
 //!   let in. **held back**: the seat of a cancelled ticket that the operator keeps.
 
 pub mod admission;
 pub mod best_available;
+pub mod caps;
 pub mod clock;
 pub mod door;
 pub mod hold;

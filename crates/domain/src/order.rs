@@ -1,5 +1,6 @@
 //! Whether a hold may be paid, and what becomes of it when the payment provider has answered.
 
+use crate::caps::{Allowances, Counted};
 use crate::clock::Timestamp;
 use crate::hold::{self, Usage};
 use crate::refusal::Refusal;
@@ -64,6 +65,10 @@ pub struct Payable<'a> {
     pub paying: bool,
     /// Everything the account has in this sale, this hold included.
     pub usage: Usage,
+    /// What those have with whom the account belongs together, without this hold.
+    pub counted: &'a [Counted],
+    /// What exceptions allow.
+    pub allowed: Allowances,
     /// Names given for its tickets.
     pub names: usize,
     pub now: Timestamp,
@@ -85,7 +90,8 @@ pub fn begin(hold: &Payable<'_>) -> Result<(), Refusal> {
     if i64::try_from(hold.names).is_ok_and(|names| names > hold.seats) {
         return Err(Refusal::TooManyNames { seats: hold.seats });
     }
-    hold::within_cap(hold.sale, Usage { held: hold.usage.held - hold.seats, ..hold.usage }, hold.seats)
+    let usage = Usage { held: hold.usage.held - hold.seats, ..hold.usage };
+    hold::within_caps(hold.sale, usage, hold.counted, &hold.allowed, hold.seats)
 }
 
 /// Until when the seats are kept for a payment that begins now; once per hold.
@@ -101,9 +107,17 @@ pub enum Captured {
     Refund,
 }
 
-/// `ours`: every seat of the hold is still this hold's, or free again. `usage`: without this hold.
-pub fn captured(sale: &Sale, ours: bool, usage: Usage, seats: i64) -> Captured {
-    if ours && hold::within_cap(sale, usage, seats).is_ok() { Captured::Confirm } else { Captured::Refund }
+/// `ours`: every seat of the hold is still this hold's, or free again. `usage` and `counted`: without this hold.
+pub fn captured(
+    sale: &Sale,
+    ours: bool,
+    usage: Usage,
+    counted: &[Counted],
+    allowed: &Allowances,
+    seats: i64,
+) -> Captured {
+    let within = hold::within_caps(sale, usage, counted, allowed, seats).is_ok();
+    if ours && within { Captured::Confirm } else { Captured::Refund }
 }
 
 #[cfg(test)]
@@ -119,6 +133,8 @@ mod tests {
             seats: 2,
             paying: false,
             usage: Usage { tickets: 0, held: 2 },
+            counted: &[],
+            allowed: Allowances::default(),
             names: 2,
             now: Timestamp(1_999_999),
         }
@@ -166,9 +182,9 @@ mod tests {
     #[test]
     fn money_for_lost_seats_goes_back() {
         let sale = sale();
-        let none = Usage::default();
-        assert_eq!(captured(&sale, true, none, 2), Captured::Confirm);
-        assert_eq!(captured(&sale, false, none, 2), Captured::Refund);
-        assert_eq!(captured(&sale, true, Usage { tickets: 3, held: 0 }, 2), Captured::Refund);
+        let (none, allowed) = (Usage::default(), Allowances::default());
+        assert_eq!(captured(&sale, true, none, &[], &allowed, 2), Captured::Confirm);
+        assert_eq!(captured(&sale, false, none, &[], &allowed, 2), Captured::Refund);
+        assert_eq!(captured(&sale, true, Usage { tickets: 3, held: 0 }, &[], &allowed, 2), Captured::Refund);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::caps::{self, Shared};
 use crate::clock::Timestamp;
 
 /// A definite refusal: nothing happened.
@@ -44,6 +45,23 @@ pub enum Refusal {
         cap: i64,
         already: i64,
     },
+    /// Accounts that share something have enough together.
+    ClusterCapExceeded {
+        by: Shared,
+        cap: i64,
+        already: i64,
+    },
+    /// Over all sales of a group of events; `by` where a cluster is counted.
+    GroupCapExceeded {
+        by: Option<Shared>,
+        cap: i64,
+        already: i64,
+    },
+    /// One account came with more cards, phones and addresses than are followed.
+    TooManyShared {
+        most: usize,
+    },
+    ExceptionNotFound,
     BadCount {
         most: i64,
     },
@@ -92,6 +110,10 @@ impl Refusal {
             Self::Unavailable => "unavailable",
             Self::ActiveHoldExists => "active_hold_exists",
             Self::CapExceeded { .. } => "cap_exceeded",
+            Self::ClusterCapExceeded { .. } => "cluster_cap_exceeded",
+            Self::GroupCapExceeded { .. } => "group_cap_exceeded",
+            Self::TooManyShared { .. } => "too_many_cards",
+            Self::ExceptionNotFound => "exception_not_found",
             Self::BadCount { .. } => "bad_count",
             Self::TooManyNames { .. } => "too_many_names",
             Self::HoldUsed => "hold_used",
@@ -136,6 +158,22 @@ impl fmt::Display for Refusal {
             Self::CapExceeded { cap, already } => {
                 return write!(f, "One person may have {cap} tickets in this sale; you have or hold {already}.");
             }
+            Self::ClusterCapExceeded { by, cap, already } => {
+                return f.write_str(&caps::told(*by, *cap, *already, "this sale"));
+            }
+            Self::GroupCapExceeded { by: Some(by), cap, already } => {
+                return f.write_str(&caps::told(*by, *cap, *already, "all sales of this tour"));
+            }
+            Self::GroupCapExceeded { by: None, cap, already } => {
+                return write!(
+                    f,
+                    "One person may have {cap} tickets in all sales of this tour; you have or hold {already}."
+                );
+            }
+            Self::TooManyShared { most } => {
+                return write!(f, "At most {most} different cards, phones and addresses of one account in one sale.");
+            }
+            Self::ExceptionNotFound => "There is no exception with this id in this sale.",
             Self::BadCount { most } => return write!(f, "Ask for 1 to {most} different seats."),
             Self::TooManyNames { seats } => {
                 return write!(f, "attendees: one name for each seat, and this hold has {seats}.");

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::caps::{Caps, MOST_TOGETHER};
 use crate::clock::Timestamp;
 use crate::ids::{EventId, SaleId};
 use crate::money::{Currency, Money};
@@ -29,6 +30,8 @@ pub struct Terms {
     pub admit_per_minute: i64,
     pub waiting_room_cap: i64,
     pub max_tickets_per_user: i64,
+    /// Over accounts that belong together, and over sales.
+    pub caps: Caps,
     /// People inside or called at once; 0 means no limit.
     pub max_active: i64,
     pub hold_ttl_sec: i64,
@@ -95,6 +98,9 @@ impl Terms {
             ("admit_per_minute", self.admit_per_minute, 0, FASTEST_DRIP_PER_MINUTE),
             ("waiting_room_cap", self.waiting_room_cap, 0, LARGEST_ROOM),
             ("max_tickets_per_user", self.max_tickets_per_user, 1, MOST_SEATS_PER_HOLD),
+            ("max_tickets_per_cluster", self.caps.per_cluster, 0, MOST_TOGETHER),
+            ("max_tickets_per_group", self.caps.per_group, 0, MOST_TOGETHER),
+            ("max_tickets_per_group_cluster", self.caps.per_group_cluster, 0, MOST_TOGETHER),
             ("max_active", self.max_active, 0, LARGEST_ROOM),
             ("hold_ttl_sec", self.hold_ttl_sec, 1, LONGEST_WINDOW_SEC),
             ("claim_window_sec", self.claim_window_sec, 1, LONGEST_WINDOW_SEC),
@@ -209,6 +215,7 @@ pub(crate) mod tests {
                 admit_per_minute: 6000,
                 waiting_room_cap: 1000,
                 max_tickets_per_user: 4,
+                caps: Caps::default(),
                 max_active: 0,
                 hold_ttl_sec: 720,
                 claim_window_sec: 60,

@@ -3,12 +3,14 @@
 //! What was promised to somebody is not taken back: a claim keeps its deadline, a hold its expiry, a call its window
 //! (which is why the claim window is fixed once the doors are open), and who has a place keeps it.
 
+use crate::caps::ClusterBy;
 use crate::clock::Timestamp;
 use crate::refusal::Refusal;
 use crate::sale::{CancelledSeats, FieldError, Sale};
 
 /// One act of the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "an operator makes one now and then, and nobody keeps them")]
 pub enum SaleChange {
     /// No calls until [`Resume`](Self::Resume); everything else goes on.
     Pause,
@@ -26,6 +28,11 @@ pub struct NewTerms {
     pub admit_per_minute: Option<i64>,
     pub waiting_room_cap: Option<i64>,
     pub max_tickets_per_user: Option<i64>,
+    /// 0: no cap any more, as of the next two.
+    pub max_tickets_per_cluster: Option<i64>,
+    pub max_tickets_per_group: Option<i64>,
+    pub max_tickets_per_group_cluster: Option<i64>,
+    pub cluster_by: Option<ClusterBy>,
     pub max_active: Option<i64>,
     pub hold_ttl_sec: Option<i64>,
     pub claim_window_sec: Option<i64>,
@@ -81,6 +88,9 @@ impl NewTerms {
             (&mut after.admit_per_minute, self.admit_per_minute),
             (&mut after.waiting_room_cap, self.waiting_room_cap),
             (&mut after.max_tickets_per_user, self.max_tickets_per_user),
+            (&mut after.caps.per_cluster, self.max_tickets_per_cluster),
+            (&mut after.caps.per_group, self.max_tickets_per_group),
+            (&mut after.caps.per_group_cluster, self.max_tickets_per_group_cluster),
             (&mut after.max_active, self.max_active),
             (&mut after.hold_ttl_sec, self.hold_ttl_sec),
             (&mut after.claim_window_sec, self.claim_window_sec),
@@ -90,6 +100,7 @@ impl NewTerms {
         for (term, new) in numbers {
             *term = new.unwrap_or(*term);
         }
+        after.caps.cluster_by = self.cluster_by.unwrap_or(after.caps.cluster_by);
         after.cancelled_seats = self.cancelled_seats.unwrap_or(after.cancelled_seats);
         after.check()?;
         if after.ends_at <= wall {
@@ -157,6 +168,10 @@ mod tests {
             admit_per_minute: Some(1),
             waiting_room_cap: Some(2),
             max_tickets_per_user: Some(3),
+            max_tickets_per_cluster: Some(9),
+            max_tickets_per_group: Some(10),
+            max_tickets_per_group_cluster: Some(11),
+            cluster_by: ClusterBy::parse(["address"]).ok(),
             max_active: Some(4),
             hold_ttl_sec: Some(5),
             claim_window_sec: Some(6),
@@ -177,6 +192,9 @@ mod tests {
             terms.seats_per_shopper,
         ];
         assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
+        let caps = terms.caps;
+        assert_eq!([caps.per_cluster, caps.per_group, caps.per_group_cluster], [9, 10, 11]);
+        assert_eq!(caps.cluster_by.names().collect::<Vec<_>>(), ["address"]);
         assert_eq!((terms.opens_at, terms.ends_at), (DOORS.plus_sec(1), END.plus_sec(1)));
         assert_eq!((terms.total_seats, terms.price), (sale().terms.total_seats, sale().terms.price));
     }

@@ -141,6 +141,16 @@ pub(crate) struct Payment {
     pub(crate) state: Box<str>,
 }
 
+/// What an operator allowed one account over a cap.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Exception {
+    pub(crate) user_id: Box<str>,
+    /// The code of the refusal that it lifts.
+    pub(crate) rule: Box<str>,
+    pub(crate) extra_tickets: i64,
+    pub(crate) lift: bool,
+}
+
 /// Money for a cancelled ticket, given back or on its way.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Refund {
@@ -161,6 +171,7 @@ enum Line {
     Order(Order),
     Ticket(Ticket),
     Payment(Payment),
+    Exception(Exception),
     Refund(Refund),
     End {
         lines: u64,
@@ -183,6 +194,7 @@ pub(crate) struct Dump {
     pub(crate) orders: Vec<Order>,
     pub(crate) tickets: Vec<Ticket>,
     pub(crate) payments: Vec<Payment>,
+    pub(crate) exceptions: Vec<Exception>,
     pub(crate) refunds: Vec<Refund>,
 }
 
@@ -236,6 +248,7 @@ impl Dump {
             orders: vec![],
             tickets: vec![],
             payments: vec![],
+            exceptions: vec![],
             refunds: vec![],
         }
     }
@@ -256,6 +269,7 @@ impl Dump {
             Line::Order(row) => self.orders.push(row),
             Line::Ticket(row) => self.tickets.push(row),
             Line::Payment(row) => self.payments.push(row),
+            Line::Exception(row) => self.exceptions.push(row),
             Line::Refund(row) => self.refunds.push(row),
             // Lines of later issues mean nothing to these checks; a second sale line cannot come in one snapshot.
             Line::Other | Line::Sale(_) | Line::End { .. } => {}

@@ -24,6 +24,7 @@ use crate::passwords::Passwords;
 use crate::problem::Problem;
 use crate::proof_of_work::ProofOfWork;
 use crate::redis::Redis;
+use crate::refusals::Refusals;
 use crate::router;
 use crate::session::SessionCookie;
 use crate::streams::Streams;
@@ -70,6 +71,7 @@ pub struct App {
     pub passwords: Passwords,
     pub payments: Arc<dyn Provider>,
     pub metrics: Metrics,
+    pub refusals: Refusals,
     pub connections: Arc<ConnectionCounts>,
     pub streams: Arc<Streams>,
     pub patience: Option<Duration>,
@@ -146,6 +148,7 @@ impl App {
             None => kept_ticket_key(&store, ids.as_ref()).await?,
         };
         let tickets = tickets.with_previous(&config.ticket_keys_previous);
+        store.run(store::keys::KeepSecret { name: store::caps::SALT, fresh: ids.secret().to_vec() }).await?;
         let keys = Arc::new(Keys::derive(&secret, config.jwt_secret_previous.as_ref()));
         Ok(Arc::new(Self {
             post: Post::new(config.mail_url.as_ref(), config.mail_from.clone()),
@@ -159,6 +162,7 @@ impl App {
             passwords: Passwords::start(cores)?,
             payments: Arc::new(Simulated { latency: Duration::ZERO }),
             metrics: Metrics::new(router::templates()),
+            refusals: Refusals::default(),
             connections,
             streams: Arc::new(Streams::new(streams_max)),
             patience,

@@ -1,4 +1,5 @@
-//! What every node does by itself, whatever its role: it keeps its rooms fresh, and hears what other nodes did.
+//! What every node does by itself, whatever its role: it keeps its rooms fresh, hears what other nodes did, and writes down
+//! whom it refused.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, sleep};
 
 use crate::app::{App, Shared};
-use crate::guesses;
+use crate::{guesses, refusals};
 
 /// A new phase is told in parts, one at a time: five in a second.
 const REFRESH_EVERY: Duration = Duration::from_millis(200);
@@ -20,6 +21,7 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 /// Goes on until `shutdown` turns true.
 pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
     let tail = app.store.is_shared().then(|| tokio::spawn(tail(Arc::clone(&app), shutdown.clone())));
+    let counting = tokio::spawn(refusals::run(Arc::clone(&app), shutdown.clone()));
     let guesses = tokio::spawn(guesses::run(Arc::clone(&app), shutdown.clone()));
     let mut timer = tokio::time::interval(REFRESH_EVERY);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -38,6 +40,9 @@ pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
     }
     if let Some(tail) = tail {
         tail.abort();
+    }
+    if let Err(error) = counting.await {
+        tracing::error!(%error, "the last counts of refusals were not written");
     }
     if let Err(died) = guesses.await {
         tracing::error!(%died, "what writes wrong keys into the audit");

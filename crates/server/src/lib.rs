@@ -17,6 +17,7 @@ pub mod passwords;
 pub mod problem;
 pub mod proof_of_work;
 pub mod redis;
+pub mod refusals;
 pub mod router;
 pub mod routes;
 pub mod session;

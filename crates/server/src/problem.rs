@@ -127,6 +127,7 @@ const fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::OrderNotFound
         | Refusal::TicketNotFound
         | Refusal::HoldNotFound
+        | Refusal::ExceptionNotFound
         | Refusal::NotInQueue => StatusCode::NOT_FOUND,
         Refusal::EmailTaken
         | Refusal::Unavailable
@@ -146,6 +147,9 @@ const fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::AdmissionForeign
         | Refusal::AdmissionUsed
         | Refusal::CapExceeded { .. }
+        | Refusal::ClusterCapExceeded { .. }
+        | Refusal::GroupCapExceeded { .. }
+        | Refusal::TooManyShared { .. }
         | Refusal::TransferBlocked => StatusCode::FORBIDDEN,
         Refusal::SaleBuilding | Refusal::RoomFull => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::BadCount { .. } | Refusal::TooManyNames { .. } | Refusal::IdempotencyKeyReused => {
@@ -286,6 +290,10 @@ mod tests {
             Refusal::Unavailable,
             Refusal::ActiveHoldExists,
             Refusal::CapExceeded { cap: 4, already: 4 },
+            Refusal::ClusterCapExceeded { by: domain::caps::Shared::Phone, cap: 4, already: 4 },
+            Refusal::GroupCapExceeded { by: None, cap: 4, already: 4 },
+            Refusal::TooManyShared { most: 32 },
+            Refusal::ExceptionNotFound,
             Refusal::BadCount { most: 50 },
             Refusal::HoldUsed,
             Refusal::HoldExpired,
@@ -323,6 +331,10 @@ mod tests {
         409 unavailable
         409 active_hold_exists
         403 cap_exceeded
+        403 cluster_cap_exceeded
+        403 group_cap_exceeded
+        403 too_many_cards
+        404 exception_not_found
         422 bad_count
         409 hold_used
         410 hold_expired

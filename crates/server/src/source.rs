@@ -52,6 +52,11 @@ impl Source {
         self.here
     }
 
+    /// The network that caps count by. What this machine itself does is not one buyer's.
+    pub fn address(&self) -> Option<IpAddr> {
+        (!self.here).then_some(self.block)
+    }
+
     /// As a number. The low bits are those in which sources differ.
     pub fn number(&self) -> u128 {
         match self.block {

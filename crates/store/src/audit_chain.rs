@@ -24,7 +24,7 @@ const MOST_LATE: usize = 20;
 /// Seals read at a time.
 const PAGE: i64 = 1_000;
 /// Of what comes before the first seal.
-const NOTHING: [u8; 32] = [0; 32];
+pub(crate) const NOTHING: [u8; 32] = [0; 32];
 
 /// Seals the oldest entries that have no seal yet. Repeat until 0.
 pub struct SealAudit {
@@ -83,7 +83,7 @@ impl Verb for SealAudit {
 }
 
 /// Every part has a length of its own or before it: no two lists of entries are the same bytes.
-fn digest(previous: &[u8], seq: i64, sealed_at: Timestamp, entries: &[Entry]) -> Vec<u8> {
+pub(crate) fn digest(previous: &[u8], seq: i64, sealed_at: Timestamp, entries: &[Entry]) -> Vec<u8> {
     let mut hash = Sha256::new();
     hash.update(b"traffic.audit/1");
     hash.update(previous);
@@ -167,7 +167,7 @@ impl Query for VerifyAudit {
     }
 }
 
-async fn under<R: Read>(read: &mut R, seq: i64) -> Outcome<Vec<Entry>> {
+pub(crate) async fn under<R: Read>(read: &mut R, seq: i64) -> Outcome<Vec<Entry>> {
     // One more than there can be: what was smuggled in shows.
     let rows = read
         .query(

@@ -25,6 +25,8 @@ pub struct Event {
     pub name: String,
     pub venue: String,
     pub starts_at: Timestamp,
+    /// The tour that it belongs to.
+    pub group: Option<String>,
 }
 
 pub struct CreateEvent {
@@ -43,10 +45,10 @@ impl Verb for CreateEvent {
             return Ok(answer);
         }
         audit::append(tx, &self.act).await?;
-        let Event { id, name, venue, starts_at } = &self.event;
+        let Event { id, name, venue, starts_at, group } = &self.event;
         tx.execute(
-            "insert into events (id, name, venue, starts_at, created_at) values (?1, ?2, ?3, ?4, ?5)",
-            &[(*id).into(), name.into(), venue.into(), (*starts_at).into(), tx.now().into()],
+            "insert into events (id, name, venue, starts_at, created_at, event_group) values (?1, ?2, ?3, ?4, ?5, ?6)",
+            &[(*id).into(), name.into(), venue.into(), (*starts_at).into(), tx.now().into(), group.as_ref().into()],
         )
         .await?;
         answer(tx, self.key.as_ref(), &json!({ "event_id": id })).await
@@ -112,8 +114,9 @@ impl CreateSale {
         tx.execute(
             "insert into sales (id, event, opens_at, ends_at, total_seats, admit_per_minute, waiting_room_cap,
                  max_tickets_per_user, max_active, hold_ttl_sec, claim_window_sec, shopping_window_sec,
-                 seats_per_shopper, price, currency, sections, created_at, cancelled_seats)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                 seats_per_shopper, price, currency, sections, created_at, cancelled_seats, max_tickets_per_cluster,
+                 max_tickets_per_group, max_tickets_per_group_cluster, cluster_by)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
             &[
                 self.id.into(),
                 self.event.into(),
@@ -133,11 +136,19 @@ impl CreateSale {
                 sections_json(self.seating.sections()),
                 tx.now().into(),
                 t.cancelled_seats.name().into(),
+                t.caps.per_cluster.into(),
+                t.caps.per_group.into(),
+                t.caps.per_group_cluster.into(),
+                by_names(t).into(),
             ],
         )
         .await?;
         Ok(())
     }
+}
+
+pub(crate) fn by_names(terms: &Terms) -> String {
+    terms.caps.cluster_by.names().collect::<Vec<_>>().join(",")
 }
 
 /// Makes the next seats of a sale that is building, and opens it with the last of them. Repeat until `true`.
@@ -246,7 +257,7 @@ impl Query for Sales {
         for row in &sales {
             let (sale, seating) = rows::sale_and_hall(row)?;
             let event = read
-                .first("select id, name, venue, starts_at from events where id = ?1", &[sale.event.into()])
+                .first("select id, name, venue, starts_at, event_group from events where id = ?1", &[sale.event.into()])
                 .await?
                 .ok_or(Refusal::EventNotFound)?;
             listed.push(Listed { sale, seating, event: self::event(&event) });
@@ -265,9 +276,13 @@ impl Query for Events {
 
     async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<Event>> {
         let rows = match self.only {
-            Some(id) => read.query("select id, name, venue, starts_at from events where id = ?1", &[id.into()]).await?,
+            Some(id) => {
+                read.query("select id, name, venue, starts_at, event_group from events where id = ?1", &[id.into()])
+                    .await?
+            }
             None => {
-                let all = "select id, name, venue, starts_at from events order by created_at desc, id limit ?1";
+                let all =
+                    "select id, name, venue, starts_at, event_group from events order by created_at desc, id limit ?1";
                 read.query(all, &[MOST_SALES.into()]).await?
             }
         };
@@ -276,5 +291,11 @@ impl Query for Events {
 }
 
 fn event(row: &crate::Row) -> Event {
-    Event { id: row.id(0), name: row.text(1).to_owned(), venue: row.text(2).to_owned(), starts_at: row.time(3) }
+    Event {
+        id: row.id(0),
+        name: row.text(1).to_owned(),
+        venue: row.text(2).to_owned(),
+        starts_at: row.time(3),
+        group: row.text_or_null(4).map(str::to_owned),
+    }
 }

@@ -2,16 +2,20 @@
 //!
 //! The provider is asked outside any transaction; `settlement` writes what it said.
 
+use std::net::IpAddr;
+
 use domain::order::{self, HoldState, Payable};
 use domain::sale::Sale;
 use domain::waiting_room::EndedAs;
 use domain::{AccountId, ClaimId, HoldId, Money, OrderId, Refusal, SaleId};
 use serde_json::json;
 
+use crate::caps::{Circles, Judged, Offered};
 use crate::error::Outcome;
+use crate::exceptions;
 use crate::holds::{is_paying, usage};
 use crate::idempotency::{Key, Known};
-use crate::payment::Charge;
+use crate::payment::{Charge, fingerprint};
 use crate::rows::{load_sale, lock_claim};
 use crate::sale_changes::with_cap_since;
 use crate::tx::{Lane, Tx, Verb};
@@ -30,6 +34,8 @@ pub struct BeginCheckout {
     pub payment_token: String,
     /// A name for each seat in order, or fewer.
     pub attendees: Vec<String>,
+    /// Where the request came from, if that is known.
+    pub address: Option<IpAddr>,
     pub key: Key,
 }
 
@@ -54,6 +60,9 @@ impl Verb for BeginCheckout {
             Known::Fresh => {}
         }
         let sale = load_sale(tx, self.sale).await?;
+        let offered = Offered { card: fingerprint(&self.payment_token), address: self.address };
+        let circles = Circles::lock(tx, &sale, self.account, offered).await?;
+        circles.within_bound()?;
         let claim = lock_claim(tx, self.sale, self.account).await?;
         let hold = tx
             .lock(
@@ -67,17 +76,25 @@ impl Verb for BeginCheckout {
             return Err(Refusal::AdmissionUsed.into());
         }
         let hold = hold.first().filter(|hold| hold.id::<ClaimId>(4) == self.claim).ok_or(Refusal::HoldNotFound)?;
+        let counted = circles.count(tx, &sale, self.account, self.hold, Judged::New).await?;
         let sale = with_cap_since(tx, sale, hold.time(6)).await?;
-        order::begin(&Payable {
-            sale: &sale,
-            state: HoldState::parse(hold.text(0)).unwrap_or(HoldState::Expired),
-            expires_at: hold.time(1),
-            seats: hold.int(2),
-            paying: is_paying(tx, self.hold).await?,
-            usage: usage(tx, self.sale, self.account).await?,
-            names: self.attendees.len(),
-            now: tx.now(),
-        })?;
+        let (paying, usage) = (is_paying(tx, self.hold).await?, usage(tx, self.sale, self.account).await?);
+        let now = tx.now();
+        let begin = |allowed| {
+            order::begin(&Payable {
+                sale: &sale,
+                state: HoldState::parse(hold.text(0)).unwrap_or(HoldState::Expired),
+                expires_at: hold.time(1),
+                seats: hold.int(2),
+                paying,
+                usage,
+                counted: &counted,
+                allowed,
+                names: self.attendees.len(),
+                now,
+            })
+        };
+        exceptions::judged(tx, (self.sale, self.account), hold.time(6), begin).await?;
         self.write(tx, hold, &sale).await
     }
 }

@@ -101,7 +101,9 @@ fn sale_line(sale: &Sale, phase: Phase, through: i64, last_position: i64, wall: 
     json!({
         "type": "sale", "sale_id": sale.id, "event_id": sale.event, "opens_at": t.opens_at, "ends_at": t.ends_at,
         "total_seats": t.total_seats, "admit_per_minute": t.admit_per_minute, "waiting_room_cap": t.waiting_room_cap,
-        "max_tickets_per_user": t.max_tickets_per_user, "max_active": t.max_active, "hold_ttl_sec": t.hold_ttl_sec,
+        "max_tickets_per_user": t.max_tickets_per_user, "max_tickets_per_cluster": t.caps.per_cluster,
+        "max_tickets_per_group": t.caps.per_group, "max_tickets_per_group_cluster": t.caps.per_group_cluster,
+        "cluster_by": t.caps.cluster_by.names().collect::<Vec<_>>(), "max_active": t.max_active, "hold_ttl_sec": t.hold_ttl_sec,
         "claim_window_sec": t.claim_window_sec, "shopping_window_sec": t.shopping_window_sec,
         "seats_per_shopper": t.seats_per_shopper, "price": t.price, "currency": t.currency,
         "cancelled_seats": t.cancelled_seats, "phase": phase, "paused": sale.paused, "closed_at": sale.closed_at,
@@ -111,7 +113,7 @@ fn sale_line(sale: &Sale, phase: Phase, through: i64, last_position: i64, wall: 
 
 /// Each statement pages by its first column, a number that rises, or by its first two: `?2` and `?4` are the last ones
 /// seen, `?3` is how many.
-const SECTIONS: [Section; 10] = [
+const SECTIONS: [Section; 11] = [
     Section {
         by_id: false,
         sql: "select seq, until, opens_at, ends_at, admit_per_minute, waiting_room_cap, max_tickets_per_user,
@@ -202,6 +204,18 @@ const SECTIONS: [Section; 10] = [
                 "user_id": row.id::<uuid::Uuid>(3), "seat_id": row.text(4), "price": row.int(5),
                 "attendee": row.text_or_null(6), "issued_at": row.time(7), "cancelled_at": row.time_or_null(8),
                 "version": row.int(9), "admitted_at": row.time_or_null(10), "admitted_gate": row.text_or_null(11),
+            })
+        },
+    },
+    Section {
+        by_id: true,
+        sql: "select granted_at, id, account, rule, extra_tickets, lifted, granted_at, revoked_at from exceptions
+              where sale = ?1 and (granted_at, id) > (?2, ?4) order by granted_at, id limit ?3",
+        line: |row, _| {
+            json!({
+                "type": "exception", "exception_id": row.id::<uuid::Uuid>(1), "user_id": row.id::<uuid::Uuid>(2),
+                "rule": row.text(3), "extra_tickets": row.int(4), "lift": row.flag(5), "granted_at": row.time(6),
+                "revoked_at": row.time_or_null(7),
             })
         },
     },

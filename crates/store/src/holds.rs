@@ -2,13 +2,18 @@
 //!
 //! Invariant: a seat belongs to at most one live hold or ticket; the index on live seats says so too.
 
+use std::net::IpAddr;
+
 use domain::hold::{self, Ask, Usage};
 use domain::order::HoldState;
 use domain::{AccountId, ClaimId, HoldId, Money, Refusal, SaleId, Timestamp};
+use uuid::Uuid;
 
 use crate::answers::HoldAnswer;
+use crate::caps::{Circles, Judged, Offered};
 use crate::change::{Change, SeatStatus};
 use crate::error::{DbError, Outcome};
+use crate::exceptions;
 use crate::idempotency::{Key, Known};
 use crate::rows::{load_sale, lock_claim};
 use crate::tx::{Lane, Query, Read, Tx, Verb, list};
@@ -26,6 +31,8 @@ pub struct PlaceHold {
     pub claim: ClaimId,
     /// Distinct seat numbers, in the order asked.
     pub seats: Vec<u32>,
+    /// Where the request came from, if that is known.
+    pub address: Option<IpAddr>,
     pub key: Key,
 }
 
@@ -39,24 +46,34 @@ impl Verb for PlaceHold {
             return Ok(answer);
         }
         let sale = load_sale(tx, self.sale).await?;
+        let offered = Offered { card: None, address: self.address };
+        let circles = Circles::lock(tx, &sale, self.account, offered).await?;
+        circles.within_bound()?;
         let claim = lock_claim(tx, self.sale, self.account).await?;
         let free = self.free_lapsed(tx).await?;
         let usage = usage(tx, self.sale, self.account).await?;
+        let counted = circles.count(tx, &sale, self.account, HoldId(Uuid::nil()), Judged::All).await?;
         let seats = if free { self.seats(tx).await? } else { Vec::new() };
         let prices: Vec<Option<Money>> = if free {
             self.seats.iter().map(|num| find(&seats, *num).map(|row| Money(row.int(2)))).collect()
         } else {
             vec![None; self.seats.len()]
         };
-        let total = hold::decide(&Ask {
-            sale: &sale,
-            claim: claim.as_ref(),
-            named: self.claim,
-            usage,
-            prices: &prices,
-            now: tx.now(),
-            wall: tx.wall(),
-        })?;
+        let (now, wall) = (tx.now(), tx.wall());
+        let decide = |allowed| {
+            hold::decide(&Ask {
+                sale: &sale,
+                claim: claim.as_ref(),
+                named: self.claim,
+                usage,
+                counted: &counted,
+                allowed,
+                prices: &prices,
+                now,
+                wall,
+            })
+        };
+        let total = exceptions::judged(tx, (self.sale, self.account), now, decide).await?;
         let expires_at = tx.now().plus_sec(sale.terms.hold_ttl_sec);
         self.write(tx, total, expires_at).await?;
 

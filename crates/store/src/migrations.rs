@@ -2,7 +2,7 @@
 //!
 //! Invariant: a step that was released is never changed; a later one is added.
 
-pub(crate) const STEPS: [&str; 8] = [
+pub(crate) const STEPS: [&str; 9] = [
     include_str!("migrations/0001_accounts.sql"),
     include_str!("migrations/0002_sales.sql"),
     include_str!("migrations/0003_waiting_room.sql"),
@@ -10,6 +10,7 @@ pub(crate) const STEPS: [&str; 8] = [
     include_str!("migrations/0005_operator.sql"),
     include_str!("migrations/0006_nodes.sql"),
     include_str!("migrations/0007_doors.sql"),
+    include_str!("migrations/0008_caps.sql"),
     include_str!("migrations/0009_login_codes.sql"),
 ];
 

@@ -70,6 +70,11 @@ pub fn is_token(token: &str) -> bool {
         && matches!(token.split(':').next(), Some("sim_ok" | "sim_decline" | "sim_timeout"))
 }
 
+/// What tells one card from another, whoever pays with it: providers say it with the token.
+pub(crate) fn fingerprint(token: &str) -> Option<&str> {
+    token.split_once(':').map(|(_, fingerprint)| fingerprint).filter(|fingerprint| !fingerprint.is_empty())
+}
+
 impl Simulated {
     fn truth(token: &str) -> Verdict {
         if token.starts_with("sim_decline") { Verdict::Declined } else { Verdict::Captured }

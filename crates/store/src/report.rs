@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::error::Outcome;
+use crate::refusals::{self, Refused};
 use crate::rows::{self, sale_columns};
 use crate::stats::{SaleStats, Stats};
 use crate::tx::{Query, Read, bulk};
@@ -29,6 +30,8 @@ pub struct Report {
     pub pauses: Vec<Pause>,
     pub sections: Vec<Section>,
     pub buyers: Vec<Buyers>,
+    /// What people were refused, by code.
+    pub refusals: Vec<Refused>,
     pub stats: Stats,
 }
 
@@ -113,6 +116,7 @@ impl Query for SaleReport {
             pauses,
             sections: sections(read, self.0, &seating).await?,
             buyers: buyers(read, self.0).await?,
+            refusals: refusals::of_sale(read, self.0).await?,
             stats,
         })
     }

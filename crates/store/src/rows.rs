@@ -1,6 +1,7 @@
 //! Rows that several verbs read, turned into what the rules take.
 
 use domain::admission::{Bound, Claim, Drip};
+use domain::caps::{Caps, ClusterBy};
 use domain::money::Currency;
 use domain::sale::{CancelledSeats, Sale, Terms};
 use domain::seat_map::{Seating, Section};
@@ -17,7 +18,8 @@ macro_rules! sale_columns {
     () => {
         "id, event, opens_at, ends_at, total_seats, admit_per_minute, waiting_room_cap, max_tickets_per_user, \
          max_active, hold_ttl_sec, claim_window_sec, shopping_window_sec, seats_per_shopper, price, currency, \
-         paused, closed_at, built_at, cancelled_seats"
+         paused, closed_at, built_at, cancelled_seats, max_tickets_per_cluster, max_tickets_per_group, \
+         max_tickets_per_group_cluster, cluster_by"
     };
 }
 pub(crate) use sale_columns;
@@ -25,7 +27,7 @@ pub(crate) use sale_columns;
 /// A sale and its hall: `sections` follows the columns of the sale. Verbs that need no hall do not read it.
 pub(crate) fn sale_and_hall(row: &Row) -> Result<(Sale, Seating), DbError> {
     let bug = |what: &str| DbError::Bug(format!("sale {}: {what}", row.id::<SaleId>(0)));
-    let sections = sections(row.text(19)).ok_or_else(|| bug("unreadable sections"))?;
+    let sections = sections(row.text(23)).ok_or_else(|| bug("unreadable sections"))?;
     let seating = Seating::restore(sections, row.int(4)).map_err(|error| bug(&error.to_string()))?;
     Ok((sale(row)?, seating))
 }
@@ -35,6 +37,8 @@ pub(crate) fn sale(row: &Row) -> Result<Sale, DbError> {
         .ok_or_else(|| DbError::Bug(format!("sale {}: unreadable currency", row.id::<SaleId>(0))))?;
     let cancelled_seats = CancelledSeats::parse(row.text(18))
         .ok_or_else(|| DbError::Bug(format!("sale {}: unreadable cancelled_seats", row.id::<SaleId>(0))))?;
+    let cluster_by = ClusterBy::parse(row.text(22).split(','))
+        .map_err(|error| DbError::Bug(format!("sale {}: {error}", row.id::<SaleId>(0))))?;
     let terms = Terms {
         opens_at: row.time(2),
         ends_at: row.time(3),
@@ -42,6 +46,7 @@ pub(crate) fn sale(row: &Row) -> Result<Sale, DbError> {
         admit_per_minute: row.int(5),
         waiting_room_cap: row.int(6),
         max_tickets_per_user: row.int(7),
+        caps: Caps { per_cluster: row.int(19), per_group: row.int(20), per_group_cluster: row.int(21), cluster_by },
         max_active: row.int(8),
         hold_ttl_sec: row.int(9),
         claim_window_sec: row.int(10),

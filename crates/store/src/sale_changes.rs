@@ -1,11 +1,13 @@
 //! What the operator changes of a sale: written, remembered with what was before, audited, told to the read model.
 
+use domain::caps::Caps;
 use domain::sale::{FieldError, Sale};
 use domain::sale_change::{NoChange, SaleChange};
 use domain::{Refusal, SaleId, Timestamp};
 use serde_json::{Map, Value as Json, json};
 
 use crate::audit::{self, Act};
+use crate::catalog::by_names;
 use crate::change::Change;
 use crate::error::Outcome;
 use crate::rows::{self, sale_columns};
@@ -63,7 +65,7 @@ impl Verb for ChangeSale {
 }
 
 /// Everything that a change may touch, by name.
-fn facts(sale: &Sale) -> [(&'static str, Json); 13] {
+fn facts(sale: &Sale) -> [(&'static str, Json); 17] {
     let t = &sale.terms;
     [
         ("opens_at", json!(t.opens_at)),
@@ -71,6 +73,10 @@ fn facts(sale: &Sale) -> [(&'static str, Json); 13] {
         ("admit_per_minute", json!(t.admit_per_minute)),
         ("waiting_room_cap", json!(t.waiting_room_cap)),
         ("max_tickets_per_user", json!(t.max_tickets_per_user)),
+        ("max_tickets_per_cluster", json!(t.caps.per_cluster)),
+        ("max_tickets_per_group", json!(t.caps.per_group)),
+        ("max_tickets_per_group_cluster", json!(t.caps.per_group_cluster)),
+        ("cluster_by", json!(t.caps.cluster_by.names().collect::<Vec<_>>())),
         ("max_active", json!(t.max_active)),
         ("hold_ttl_sec", json!(t.hold_ttl_sec)),
         ("claim_window_sec", json!(t.claim_window_sec)),
@@ -89,7 +95,7 @@ fn differences(before: &Sale, after: &Sale) -> Map<String, Json> {
 }
 
 /// What may change and be changed back, in the order of the two statements below.
-fn may_change(sale: &Sale) -> [Value; 11] {
+fn may_change(sale: &Sale) -> [Value; 14] {
     let t = &sale.terms;
     [
         t.opens_at.into(),
@@ -103,6 +109,9 @@ fn may_change(sale: &Sale) -> [Value; 11] {
         t.shopping_window_sec.into(),
         t.seats_per_shopper.into(),
         sale.paused.into(),
+        t.caps.per_cluster.into(),
+        t.caps.per_group.into(),
+        t.caps.per_group_cluster.into(),
     ]
 }
 
@@ -110,8 +119,8 @@ async fn remember<T: Tx>(tx: &mut T, sale: &Sale) -> Outcome<()> {
     tx.execute(
         "insert into sale_terms (sale, seq, until, opens_at, ends_at, admit_per_minute, waiting_room_cap,
              max_tickets_per_user, max_active, hold_ttl_sec, claim_window_sec, shopping_window_sec,
-             seats_per_shopper, paused)
-         select ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13
+             seats_per_shopper, paused, max_tickets_per_cluster, max_tickets_per_group, max_tickets_per_group_cluster)
+         select ?1, coalesce(max(seq), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
          from sale_terms where sale = ?1",
         &[&[sale.id.into(), tx.now().into()], &may_change(sale)[..]].concat(),
     )
@@ -123,26 +132,41 @@ async fn write<T: Tx>(tx: &mut T, sale: &Sale) -> Outcome<()> {
     tx.execute(
         "update sales set opens_at = ?2, ends_at = ?3, admit_per_minute = ?4, waiting_room_cap = ?5,
              max_tickets_per_user = ?6, max_active = ?7, hold_ttl_sec = ?8, claim_window_sec = ?9,
-             shopping_window_sec = ?10, seats_per_shopper = ?11, paused = ?12, closed_at = ?13,
-             cancelled_seats = ?14
+             shopping_window_sec = ?10, seats_per_shopper = ?11, paused = ?12, max_tickets_per_cluster = ?13,
+             max_tickets_per_group = ?14, max_tickets_per_group_cluster = ?15, closed_at = ?16, cluster_by = ?17,
+             cancelled_seats = ?18
          where id = ?1",
-        &[&[sale.id.into()], &may_change(sale)[..], &[sale.closed_at.into(), sale.terms.cancelled_seats.name().into()]]
-            .concat(),
+        &[
+            &[sale.id.into()],
+            &may_change(sale)[..],
+            &[sale.closed_at.into(), by_names(&sale.terms).into(), sale.terms.cancelled_seats.name().into()],
+        ]
+        .concat(),
     )
     .await?;
     Ok(())
 }
 
-/// The sale as a hold that was placed at `since` may be paid: under the largest cap since then. A cap that was lowered
-/// meanwhile throws nobody out of payment.
+/// The sale as a hold that was placed at `since` may be paid: under the largest caps since then, of which none is the
+/// largest. A cap that was lowered meanwhile throws nobody out of payment.
 pub(crate) async fn with_cap_since<R: Read>(read: &mut R, sale: Sale, since: Timestamp) -> Outcome<Sale> {
     let row = read
         .first(
-            "select coalesce(max(max_tickets_per_user), 0) from sale_terms where sale = ?1 and until >= ?2",
+            "select max(max_tickets_per_user), max(max_tickets_per_cluster), max(max_tickets_per_group),
+               max(max_tickets_per_group_cluster), min(max_tickets_per_cluster), min(max_tickets_per_group),
+               min(max_tickets_per_group_cluster) from sale_terms where sale = ?1 and until >= ?2",
             &[sale.id.into(), since.into()],
         )
         .await?;
     let mut sale = sale;
-    sale.terms.max_tickets_per_user = row.map_or(0, |row| row.int(0)).max(sale.terms.max_tickets_per_user);
+    let Some(row) = row.filter(|row| row.int_or_null(0).is_some()) else { return Ok(sale) };
+    let terms = &mut sale.terms;
+    terms.max_tickets_per_user = row.int(0).max(terms.max_tickets_per_user);
+    // Where it was off for a while, the smallest says so.
+    for [per_cluster, per_group, per_group_cluster] in [[1, 2, 3], [4, 5, 6]] {
+        let (per_cluster, per_group) = (row.int(per_cluster), row.int(per_group));
+        let earlier = Caps { per_cluster, per_group, per_group_cluster: row.int(per_group_cluster), ..terms.caps };
+        terms.caps = terms.caps.kinder(earlier);
+    }
     Ok(sale)
 }

@@ -4,13 +4,16 @@
 
 mod unsettled_order;
 
-use domain::order::{self, Captured, OrderState};
+use domain::caps::Allowances;
+use domain::order::{self, Captured, HoldState, OrderState};
 use domain::{Money, OrderId, TicketId};
 use serde_json::json;
 
 use crate::answers::{OrderAnswer, currency};
+use crate::caps::{Circles, Judged, Offered};
 use crate::change::{Change, SeatStatus};
 use crate::error::{DbError, Outcome};
+use crate::exceptions;
 use crate::holds::seat;
 use crate::payment::Charge;
 use crate::rows::{load_sale, lock_claim};
@@ -44,6 +47,9 @@ impl Verb for FinishCheckout {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Finished> {
         let found = Order::load(tx, self.order).await?;
+        // What was told of the buyer when the payment began is known by now.
+        let sale = load_sale(tx, found.sale).await?;
+        let circles = Circles::lock(tx, &sale, found.account, Offered::default()).await?;
         lock_claim(tx, found.sale, found.account).await?;
         // Under the lock: somebody else may have settled it meanwhile.
         let order = Order::load(tx, self.order).await?;
@@ -58,14 +64,24 @@ impl Verb for FinishCheckout {
             order.forget_key(tx).await?;
             return Ok(Finished::Declined);
         }
-        let hold = tx.lock("select state, seats, placed_at from holds where id = ?1", &[order.hold.into()]).await?;
+        let hold = tx
+            .lock("select state, seats, placed_at, expires_at from holds where id = ?1", &[order.hold.into()])
+            .await?;
         let hold = hold.first().ok_or_else(|| DbError::Bug(format!("{} has no hold", order.id)))?;
-        let sale = load_sale(tx, order.sale).await?;
+        // One that lapsed was not counted meanwhile.
+        let lives = hold.text(0) == HoldState::Live.name() && hold.time(3) > tx.now();
+        let judged = if lives { Judged::New } else { Judged::All };
+        let counted = circles.count(tx, &sale, order.account, order.hold, judged).await?;
         let sale = with_cap_since(tx, sale, hold.time(2)).await?;
         // Two payments of one visit can cross when the first outlasts its hold.
         let ours = order.seats_are_ours(tx, hold).await? && !order.admission_is_used(tx).await?;
         let others = order.other_usage(tx, hold).await?;
-        match order::captured(&sale, ours, others, hold.int(1)) {
+        let captured = |allowed| order::captured(&sale, ours, others, &counted, &allowed, hold.int(1));
+        let mut what = captured(Allowances::default());
+        if ours && what == Captured::Refund {
+            what = captured(exceptions::allowed(tx, order.sale, order.account, hold.time(2)).await?);
+        }
+        match what {
             Captured::Confirm => self.confirm(tx, &order).await.map(Finished::Confirmed),
             Captured::Refund => {
                 order.settle(tx, OrderState::RefundDue).await?;

@@ -34,7 +34,7 @@ pub struct OwnTicket {
 macro_rules! ticket_columns {
     () => {
         "t.id, t.order_id, t.sale, s.label, t.price, o.currency, t.account, t.attendee, t.issued_at, t.cancelled_at, \
-         e.id, e.name, e.venue, e.starts_at, t.version, t.admitted_at, t.admitted_gate"
+         e.id, e.name, e.venue, e.starts_at, e.event_group, t.version, t.admitted_at, t.admitted_gate"
     };
 }
 
@@ -63,9 +63,10 @@ fn own_ticket<R: Read>(read: &R, row: &Row) -> OwnTicket {
             name: row.text(11).to_owned(),
             venue: row.text(12).to_owned(),
             starts_at: row.time(13),
+            group: row.text_or_null(14).map(str::to_owned),
         },
-        version: row.int(14),
-        admitted: entry(row, 15).map(|entry| Entry { at: read.shown(entry.at), ..entry }),
+        version: row.int(15),
+        admitted: entry(row, 16).map(|entry| Entry { at: read.shown(entry.at), ..entry }),
     }
 }
 

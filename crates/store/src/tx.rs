@@ -44,8 +44,8 @@ pub trait Tx: Read {
     fn execute(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<u64, DbError>> + Send;
 
     /// Reads rows, named by what never changes of them, and keeps them from changing until the end. Always a statement of
-    /// its own, before what it protects is read, in the order: lease, drip, queue head, the account's first claim, its
-    /// place in line, holds by id, seats in order, tickets by id.
+    /// its own, before what it protects is read, in the order: lease, drip, queue head, circles by id, the account's first
+    /// claim, its place in line, holds by id, seats in order, tickets by id.
     fn lock(&mut self, sql: &'static str, args: &[Value]) -> impl Future<Output = Result<Vec<Row>, DbError>> + Send;
 
     /// As [`Tx::lock`], of the rows of `lock`; then reads `read`, which sees all that others did before they let go of

@@ -1,5 +1,6 @@
 //! The command line: subcommands, options and their help.
 
+mod audit;
 mod bench;
 mod scan_verify;
 
@@ -10,6 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{DEV_ADMIN_KEY, Secret, Settings};
 
+pub(crate) use self::audit::{AuditCommand, AuditVerifyArgs};
 use self::bench::BENCH_EXAMPLES;
 pub(crate) use self::bench::{BenchArgs, BenchBareArgs, Measure};
 use self::scan_verify::SCAN_VERIFY_EXAMPLES;
@@ -51,6 +53,11 @@ pub(crate) enum Command {
     Seed(SeedArgs),
     /// Check the order and the seats of one sale from its records; exit 1 on any violation
     AssertQueue(AssertQueueArgs),
+    /// The record of what operators did
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Check tickets' codes at a door without a connection; exit 0 only if all are good
     #[command(after_help = SCAN_VERIFY_EXAMPLES)]
     ScanVerify(ScanVerifyArgs),

@@ -2,6 +2,7 @@
 
 mod address;
 mod assert_queue;
+mod audit;
 mod bench;
 mod cli;
 mod doctor;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{Cli, Command};
+use cli::{AuditCommand, Cli, Command};
 
 /// Many small allocations on two cores: a good third faster than the system's allocator under load.
 #[global_allocator]
@@ -49,6 +50,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args),
         Command::Seed(args) => seed::run(&args),
         Command::AssertQueue(args) => assert_queue::run(&args),
+        Command::Audit { command: AuditCommand::Verify(args) } => audit::verify(&args),
         Command::ScanVerify(args) => scan_verify::run(&args),
         Command::Sim(args) => sim::run(&args),
         Command::Ready(args) => ready::run(&args),

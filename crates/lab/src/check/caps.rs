@@ -36,14 +36,27 @@ pub(super) fn by_the_rows(dump: &Dump, tally: &mut Tally) {
             (has, *at)
         });
         let (most, at) = most.max_by_key(|(has, _)| *has).unwrap_or_default();
+        let cap = cap.saturating_add(allowed(dump, user));
         tally.check(most <= cap, || format!("account {user} had {most} seats at {}; the cap is {cap}", format_ms(at)));
     }
+}
+
+/// What the operator allowed this account over the cap, ever: one that was taken back may still have been used.
+fn allowed(dump: &Dump, user: &str) -> i64 {
+    let own = dump.exceptions.iter().filter(|one| &*one.user_id == user && &*one.rule == "cap_exceeded");
+    own.fold(0, |sum, one| if one.lift { i64::MAX } else { sum.saturating_add(one.extra_tickets) })
+}
+
+fn most_allowed(dump: &Dump) -> u64 {
+    let most = dump.exceptions.iter().map(|one| allowed(dump, &one.user_id)).max();
+    most.and_then(|most| u64::try_from(most).ok()).unwrap_or(0)
 }
 
 /// S5 as the fans saw it: no hold over the cap, no fan with more acknowledged tickets than the cap.
 pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     let Some(dump) = evidence.dump else { return };
-    let cap = dump.highest_cap();
+    // Fans are numbers here: each may be the one whom the operator allows the most.
+    let cap = dump.highest_cap().saturating_add(most_allowed(dump));
     let cancelled: HashSet<&str> = dump.cancelled_tickets().map(|ticket| &*ticket.ticket_id).collect();
     let mut tickets: BTreeMap<u32, u64> = BTreeMap::new();
     // What each fan saw on sale last: where that is no more than the cap, more cannot be asked for in earnest.
@@ -104,6 +117,34 @@ mod tests {
         assert_eq!(most(10, Some(10)), 0, "one ends as the other begins");
         assert_eq!(most(9, Some(10)), 1);
         assert_eq!(most(10, None), 1);
+    }
+
+    #[test]
+    fn s5_an_exception_counts_for_its_own_account_and_rule() {
+        let violations = |user: &str, rule: &str, extra_tickets: i64, lift: bool| {
+            let mut dump = testkit::dump();
+            dump.sale.max_tickets_per_user = 1;
+            dump.holds = vec![testkit::hold("h", "u", Some("c"), &["A", "B"], 0, "live")];
+            let (user_id, rule) = (user.into(), rule.into());
+            dump.exceptions.push(crate::dump::Exception { user_id, rule, extra_tickets, lift });
+            testkit::of_dump(&dump, by_the_rows).violations
+        };
+        assert_eq!(violations("u", "cap_exceeded", 1, false), 0);
+        assert_eq!(violations("u", "cap_exceeded", 0, true), 0);
+        assert_eq!(violations("u", "cap_exceeded", 0, false), 1);
+        assert_eq!(violations("v", "cap_exceeded", 1, false), 1);
+        assert_eq!(violations("u", "cluster_cap_exceeded", 1, false), 1);
+    }
+
+    #[test]
+    fn s5_what_the_fans_saw_is_judged_with_the_largest_exception() {
+        let mut dump = testkit::dump();
+        assert_eq!(most_allowed(&dump), 0);
+        for (user, extra_tickets) in [("u", 1), ("u", 2), ("v", 2)] {
+            let (user_id, rule) = (user.into(), "cap_exceeded".into());
+            dump.exceptions.push(crate::dump::Exception { user_id, rule, extra_tickets, lift: false });
+        }
+        assert_eq!(most_allowed(&dump), 3);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub struct Confirmed {
 /// Pays for a hold. The same key returns the same bytes.
 #[utoipa::path(post, path = "/v1/sales/{id}/checkout", tag = "fan", security(("admission" = [])),
     request_body = Checkout, responses((status = 200, body = Confirmed), (status = 402, description = "payment_declined"),
-    (status = 403, description = "admission_* or cap_exceeded"), (status = 404, description = "hold_not_found"),
+    (status = 403, description = "admission_*, *cap_exceeded or too_many_cards"), (status = 404, description = "hold_not_found"),
     (status = 409, description = "hold_used or checkout_in_progress"), (status = 410, description = "hold_expired"),
     (status = 422, description = "invalid_field; too_many_names: more attendees than seats"),
     (status = 503, description = "outcome_unknown: send it again with the same key")))]
@@ -86,10 +86,13 @@ pub async fn checkout(
         hold,
         payment_token,
         attendees,
+        address: source.address(),
         key: keyed::key(admission.account, admission.sale, CHECKOUT, key, &same),
     };
     let task = Arc::clone(&app);
-    let answer = app.detached(async move { pay(&task, command).await }).await?;
+    let (account, sale) = (admission.account, admission.sale);
+    let answer = app.detached(async move { pay(&task, command).await }).await;
+    let answer = app.refusals.noted(account, sale, app.clock.wall(), answer)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response())
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query, Request, State};
+use domain::caps::Caps;
 use domain::money::Currency;
 use domain::sale::{CancelledSeats, Terms};
 use domain::seat_map::Seating;
@@ -138,6 +139,7 @@ async fn make(app: &Shared, asked: &Reset, once: Option<String>) -> Result<SaleI
         admit_per_minute: asked.admit_per_minute.unwrap_or(6_000),
         waiting_room_cap: asked.waiting_room_cap.unwrap_or(100_000),
         max_tickets_per_user: asked.max_tickets_per_user.unwrap_or(4),
+        caps: Caps::default(),
         max_active: 0,
         hold_ttl_sec: asked.hold_ttl_sec.unwrap_or_else(|| app.config.hold_ttl.as_secs().cast_signed()),
         claim_window_sec: 60,
@@ -148,8 +150,13 @@ async fn make(app: &Shared, asked: &Reset, once: Option<String>) -> Result<SaleI
         cancelled_seats: CancelledSeats::Public,
     };
     terms.check()?;
-    let event =
-        Event { id: EventId(app.ids.next()), name, venue: "Rehearsal hall".to_owned(), starts_at: terms.ends_at };
+    let event = Event {
+        id: EventId(app.ids.next()),
+        name,
+        venue: "Rehearsal hall".to_owned(),
+        starts_at: terms.ends_at,
+        group: None,
+    };
     let event_id = event.id;
     let created = act(app, "create_event", &event_id);
     let key = |verb| once.clone().map(|once| keyed::of_nobody(verb, once, DEMO));

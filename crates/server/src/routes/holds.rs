@@ -1,5 +1,6 @@
 //! Holding seats: these, or the best available.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -61,7 +62,7 @@ pub struct Hold {
 
 /// Holds seats: all of them or none.
 #[utoipa::path(post, path = "/v1/sales/{id}/holds", tag = "fan", security(("admission" = [])), request_body = Wish,
-    responses((status = 200, body = Hold), (status = 403, description = "admission_* or cap_exceeded"),
+    responses((status = 200, body = Hold), (status = 403, description = "admission_* or *cap_exceeded"),
     (status = 409, description = "unavailable or active_hold_exists"), (status = 422, description = "bad_count")))]
 pub async fn place(
     State(app): State<Shared>,
@@ -73,14 +74,16 @@ pub async fn place(
     let admission = admitted.to(&app, id.parse().ok())?;
     app.limits.check_both(RouteClass::Hold, admission.account, source, app.clock.monotonic())?;
     let room = app.room(&id).await?;
-    let headers = request.headers().clone();
+    let (headers, from) = (request.headers().clone(), source.address());
     let wish: Wish = body::json(request, FAN_BYTES_MAX).await?.value;
     let asked = asked(&wish);
     let wanted = wanted(&room, &wish)?;
     let key = keyed::required(&headers, wish.idempotency_key.as_deref())?;
     let key = keyed::key(admission.account, room.id, "hold", key, &asked);
     let task = Arc::clone(&app);
-    let answer = app.detached(async move { hold_seats(&task, &room, admission, wanted, key).await }).await?;
+    let (account, sale) = (admission.account, room.id);
+    let answer = app.detached(async move { hold_seats(&task, &room, admission, from, wanted, key).await }).await;
+    let answer = app.refusals.noted(account, sale, app.clock.wall(), answer)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response())
 }
 
@@ -120,6 +123,7 @@ async fn hold_seats(
     app: &Shared,
     room: &Room,
     admission: Admission,
+    address: Option<IpAddr>,
     wanted: Wanted,
     key: store::idempotency::Key,
 ) -> Result<Vec<u8>, Problem> {
@@ -129,6 +133,7 @@ async fn hold_seats(
         account: admission.account,
         claim: admission.claim,
         seats,
+        address,
         key: key.clone(),
     };
     let (quantity, section) = match wanted {

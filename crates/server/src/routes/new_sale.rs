@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::caps::{Caps, ClusterBy};
 use domain::money::Currency;
 use domain::sale::{CancelledSeats, FieldError, Terms};
 use domain::seat_map::{Seating, Section};
@@ -32,6 +33,14 @@ pub struct NewSale {
     pub waiting_room_cap: Option<i64>,
     /// 4
     pub max_tickets_per_user: Option<i64>,
+    /// Of all accounts together that share a card, a phone or an address; 0 or null: no such cap.
+    pub max_tickets_per_cluster: Option<i64>,
+    /// What makes accounts a cluster: of `payment`, `phone`, `address`; the first two.
+    pub cluster_by: Option<Vec<String>>,
+    /// Of one account over all sales of the event's group; 0 or null: no such cap.
+    pub max_tickets_per_group: Option<i64>,
+    /// Of one cluster over all sales of the event's group; 0 or null: no such cap.
+    pub max_tickets_per_group_cluster: Option<i64>,
     /// People inside or called at once; 0: no limit.
     pub max_active: Option<i64>,
     /// 720
@@ -83,6 +92,12 @@ pub fn checked(app: &App, new: &NewSale) -> Result<(EventId, Terms, Seating), Pr
         admit_per_minute: new.admit_per_minute.unwrap_or(5_000),
         waiting_room_cap: new.waiting_room_cap.unwrap_or(100_000),
         max_tickets_per_user: new.max_tickets_per_user.unwrap_or(4),
+        caps: Caps {
+            per_cluster: new.max_tickets_per_cluster.unwrap_or(0),
+            cluster_by: cluster_by(new.cluster_by.as_deref())?.unwrap_or_default(),
+            per_group: new.max_tickets_per_group.unwrap_or(0),
+            per_group_cluster: new.max_tickets_per_group_cluster.unwrap_or(0),
+        },
         max_active: new.max_active.unwrap_or(0),
         hold_ttl_sec: new.hold_ttl_sec.unwrap_or_else(|| app.config.hold_ttl.as_secs().cast_signed()),
         claim_window_sec: new.claim_window_sec.unwrap_or(60),
@@ -112,6 +127,10 @@ fn section((at, new): (usize, &NewSection)) -> Result<Section, FieldError> {
         seats_per_row: count("seats_per_row", new.seats_per_row)?,
         price: Money(new.price),
     })
+}
+
+pub(super) fn cluster_by(names: Option<&[String]>) -> Result<Option<ClusterBy>, FieldError> {
+    names.map(|names| ClusterBy::parse(names.iter().map(String::as_str))).transpose()
 }
 
 fn unknown_event() -> Problem {

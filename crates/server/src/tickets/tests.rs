@@ -27,6 +27,7 @@ pub(crate) fn ticket() -> OwnTicket {
             name: "Night".to_owned(),
             venue: "Hall".to_owned(),
             starts_at: Timestamp(0),
+            group: None,
         },
         label: "GA-12-7".to_owned(),
         price: Money(5_000),

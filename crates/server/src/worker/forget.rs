@@ -1,8 +1,9 @@
-//! Forgets idempotency keys thirty days after their sale, and one-time codes after their end.
+//! Forgets idempotency keys, and who was refused what, thirty days after their sale, and one-time codes after their end.
 
 use store::Failure;
 use store::idempotency::{Forget, OutlivedKeys};
 use store::login_codes::ForgetCodes;
+use store::refusals::ForgetRefusals;
 
 use crate::app::{App, KEPT_AFTER_END_SEC};
 
@@ -16,6 +17,11 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
             break;
         }
         app.store.run(Forget(keys)).await?;
+    }
+    for _ in 0..COMMANDS_MAX {
+        if app.store.run(ForgetRefusals { kept_sec: KEPT_AFTER_END_SEC }).await? == 0 {
+            break;
+        }
     }
     for _ in 0..COMMANDS_MAX {
         if app.store.run(ForgetCodes).await? == 0 {

@@ -56,8 +56,8 @@ async fn an_event_is_listed_as_it_was_made() {
     let made = app.post("/v1/admin/events").admin().json(&event).send().await;
     let id = made.expect(StatusCode::CREATED)["event_id"].clone();
     let list = app.get("/v1/admin/events").admin().send().await;
-    let shown =
-        json!({ "event_id": id, "name": "Ünïcode 夜", "venue": "Hall", "starts_at": "2027-01-01T14:30:00.000Z" });
+    let shown = json!({ "event_id": id, "name": "Ünïcode 夜", "venue": "Hall",
+        "starts_at": "2027-01-01T14:30:00.000Z", "group": null });
     assert_eq!(list.expect(StatusCode::OK)["events"], json!([shown]));
 }
 

@@ -70,6 +70,24 @@ async fn the_tick_seals_what_was_done_and_the_chain_holds() {
 }
 
 #[tokio::test]
+async fn the_whole_log_is_copied_as_lines_that_hold_without_the_database() {
+    let app = TestApp::start().await;
+    app.sale().await;
+    app.tick().await;
+    app.event().await;
+    let answer = app.get("/v1/admin/audit.ndjson").admin().send().await;
+    assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, "application/x-ndjson"));
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let verdict = store::audit_copy::check(text.lines()).unwrap();
+    assert_eq!((verdict.seals, verdict.entries, verdict.unsealed, verdict.broken), (1, 2, 1, None));
+    let log = audit(&app, "/v1/admin/audit").await;
+    assert_eq!(json!(verdict.digests), json!([log["chain"]["digest"]]));
+    let changed = text.replacen("operator", "somebody", 1);
+    assert_eq!(store::audit_copy::check(changed.lines()).unwrap().broken.unwrap().0, 1);
+    app.get("/v1/admin/audit.ndjson").send().await.refused(401, "admin_key_invalid");
+}
+
+#[tokio::test]
 async fn the_log_is_read_by_pages() {
     let app = TestApp::start().await;
     let sale = app.sale().await;

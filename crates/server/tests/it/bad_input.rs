@@ -18,6 +18,7 @@ struct World {
     /// One to pause and close, so that shoppers can still be let into the other.
     spare: String,
     event: String,
+    user: String,
     callers: std::cell::RefCell<(usize, Fan, Shopper)>,
 }
 
@@ -31,7 +32,8 @@ impl World {
         let spare = app.sale().await;
         let event = app.event().await;
         let callers = (0, app.fan().await, app.admitted(&sale).await);
-        Self { app, sale, spare, event, callers: std::cell::RefCell::new(callers) }
+        let user = callers.1.id.clone();
+        Self { app, sale, spare, event, user, callers: std::cell::RefCell::new(callers) }
     }
 
     async fn call(&self, row: &Row) -> Call {
@@ -55,7 +57,7 @@ impl World {
         }
         self.callers.borrow_mut().0 += 1;
         let (method, path) = row.route.split_once(' ').unwrap();
-        let path = path.replace("{id}", id).replace("{hold_id}", "fake");
+        let path = path.replace("{id}", id).replace("{hold_id}", "fake").replace("{exception_id}", "fake");
         let call = self.app.call(Method::from_bytes(method.as_bytes()).unwrap(), format!("{path}{query}"));
         let callers = self.callers.borrow();
         match row.caller {
@@ -67,7 +69,7 @@ impl World {
     }
 
     fn rows(&self) -> Vec<Row> {
-        rows(&self.event)
+        rows(&self.event, &self.user)
     }
 
     fn rows_with_body(&self) -> impl Iterator<Item = (Row, Value)> {
@@ -87,7 +89,7 @@ fn every_route_of_the_document_has_a_row_here() {
             methods.map(move |method| format!("{} {path}", method.to_uppercase())).collect::<Vec<_>>()
         })
         .collect();
-    let here: BTreeSet<String> = rows("").into_iter().map(|row| row.route.to_owned()).collect();
+    let here: BTreeSet<String> = rows("", "").into_iter().map(|row| row.route.to_owned()).collect();
     assert_eq!(here, documented);
 }
 
@@ -416,10 +418,11 @@ async fn the_frameworks_own_refusals_are_problems_too() {
         world.app.get(path).send().await.refused(404, "not_found");
     }
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"];
-    let routes: BTreeSet<&str> = rows("").iter().map(|row| row.route).collect();
+    let routes: BTreeSet<&str> = rows("", "").iter().map(|row| row.route).collect();
     for path in routes.iter().map(|route| route.split_once(' ').unwrap().1).collect::<BTreeSet<_>>() {
         for method in methods.iter().filter(|method| !routes.contains(format!("{method} {path}").as_str())) {
-            let filled = path.replace("{id}", &world.sale).replace("{hold_id}", "fake");
+            let filled =
+                path.replace("{id}", &world.sale).replace("{hold_id}", "fake").replace("{exception_id}", "fake");
             let call = world.app.call(Method::from_bytes(method.as_bytes()).unwrap(), filled);
             let answer = call.admin().send().await;
             answer.refused(405, "method_not_allowed");

@@ -7,6 +7,7 @@ mod audit;
 mod bad_input;
 mod by_hand;
 mod cancellations;
+mod caps;
 mod checkout;
 mod concurrency;
 mod credentials;

@@ -17,6 +17,8 @@ const OWN: [(usize, &str); 3] = [
     (5, include_str!("../migrations/postgres/changes.sql")),
     (5, include_str!("../migrations/postgres/statistics.sql")),
 ];
+/// The same for what needs the tables of its step.
+const OWN_AFTER: [(usize, &str); 1] = [(7, include_str!("../migrations/postgres/cluster_statistics.sql"))];
 
 pub(super) async fn migrate(client: &ClientWrapper) -> Result<(), OpenError> {
     let database = |error| OpenError::Database(db_error(error));
@@ -45,9 +47,12 @@ pub(super) async fn version(client: &ClientWrapper) -> Result<i64, DbError> {
 
 async fn step(client: &ClientWrapper, number: i64) -> Result<(), tokio_postgres::Error> {
     let at = usize::try_from(number).expect("not negative");
-    let own: String = OWN.iter().filter(|(step, _)| *step == at).map(|(_, sql)| *sql).collect();
+    let of = |list: &[(usize, &'static str)]| -> String {
+        list.iter().filter(|(step, _)| *step == at).map(|(_, sql)| *sql).collect()
+    };
+    let (own, own_after) = (of(&OWN), of(&OWN_AFTER));
     let sql = format!(
-        "begin; {own} {} delete from schema_version; insert into schema_version values ({}); commit",
+        "begin; {own} {} {own_after} delete from schema_version; insert into schema_version values ({}); commit",
         translate(STEPS[at]),
         number + 1
     );

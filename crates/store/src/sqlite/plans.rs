@@ -118,7 +118,9 @@ fn what_is_not_sealed_is_found_without_the_rest_of_the_log() {
 
 #[test]
 fn the_cap_of_a_hold_is_found_among_the_terms_of_its_sale() {
-    let sql = "select coalesce(max(max_tickets_per_user), 0) from sale_terms where sale = ?1 and until >= ?2";
+    let sql = "select max(max_tickets_per_user), max(max_tickets_per_cluster), max(max_tickets_per_group),
+               max(max_tickets_per_group_cluster), min(max_tickets_per_cluster), min(max_tickets_per_group),
+               min(max_tickets_per_group_cluster) from sale_terms where sale = ?1 and until >= ?2";
     let plan = plan(sql);
     assert!(plan.contains("COVERING INDEX sale_terms_until (sale=? AND until>?)"), "{plan}");
 }

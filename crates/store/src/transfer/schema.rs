@@ -60,7 +60,7 @@ pub(crate) enum How {
 }
 
 /// Names of columns with times of the deciding clock. Doors follow the wall clock, which both sides share.
-const DECIDING: [&str; 20] = [
+const DECIDING: [&str; 23] = [
     "admitted_at",
     "at",
     "built_at",
@@ -70,6 +70,7 @@ const DECIDING: [&str; 20] = [
     "deadline",
     "ended_at",
     "expires_at",
+    "granted_at",
     "issued_at",
     "joined_at",
     "kept_at",
@@ -78,8 +79,10 @@ const DECIDING: [&str; 20] = [
     "placed_at",
     "recalled_at",
     "returned_at",
+    "revoked_at",
     "sealed_at",
     "settled_at",
+    "since",
     "until",
 ];
 /// Their times are under the seals: moved by a moment, they would tell of a forgery.
@@ -129,7 +132,7 @@ mod tests {
     use super::*;
 
     /// Numbers that are no time of the deciding clock. Said of each: one that is forgotten would keep a dead time.
-    const NO_DECIDING_TIME: [&str; 36] = [
+    const NO_DECIDING_TIME: [&str; 43] = [
         "admit_per_minute",
         "amount",
         "called",
@@ -141,11 +144,17 @@ mod tests {
         "entries",
         "epoch",
         "extended",
+        "extra_tickets",
         "hold_ttl_sec",
         "last_position",
+        "lifted",
         "live",
         "max_active",
+        "max_tickets_per_cluster",
+        "max_tickets_per_group",
+        "max_tickets_per_group_cluster",
         "max_tickets_per_user",
+        "minute",
         "num",
         "opens_at",
         "paused",
@@ -161,6 +170,7 @@ mod tests {
         "shopping_window_sec",
         "starts_at",
         "through",
+        "times",
         "total",
         "total_seats",
         "version",

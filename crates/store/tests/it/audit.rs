@@ -2,6 +2,7 @@
 
 use store::audit::{Act, AuditPage, Entry, Note, Seal};
 use store::audit_chain::{Chain, SealAudit, Sealed, VerifyAudit};
+use store::audit_copy::{AuditExport, check};
 use store::catalog::AdoptDemoSale;
 use store::{Lane, Outcome, Tx, Value, Verb};
 use uuid::Uuid;
@@ -154,6 +155,71 @@ pub(crate) async fn a_changed_entry_breaks_the_chain(w: &mut World) {
         w.tamper(back, args).await;
         assert_eq!(w.broken_at().await, None);
     }
+}
+
+/// The lines of a copy.
+async fn copied(w: &World) -> Vec<String> {
+    let (sink, mut lines) = tokio::sync::mpsc::channel::<Vec<u8>>(4);
+    let collect = async {
+        let mut all = Vec::new();
+        while let Some(line) = lines.recv().await {
+            all.push(String::from_utf8(line).expect("text").trim_end().to_owned());
+        }
+        all
+    };
+    let (read, all) = tokio::join!(w.store.read(AuditExport { sink }), collect);
+    read.expect("a reading");
+    all
+}
+
+async fn copy_broken_at(w: &World) -> Option<i64> {
+    let lines = copied(w).await;
+    check(lines.iter().map(String::as_str)).expect("a whole copy").broken.map(|(seq, _)| seq)
+}
+
+pub(crate) async fn a_copy_of_the_log_tells_what_the_database_tells(w: &mut World) {
+    let ids = w.sealed_history().await;
+    let unsealed = w.chain().await.unsealed;
+    let lines = copied(w).await;
+    let verdict = check(lines.iter().map(String::as_str)).expect("a whole copy");
+    let chain = w.chain().await;
+    assert_eq!((verdict.broken, verdict.seals, verdict.entries), (None, chain.seals, chain.entries));
+    assert_eq!((verdict.unsealed, verdict.seals), (unsealed, 3));
+    let newest: String = chain.digest.expect("a seal").iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(verdict.digests.last(), Some(&newest));
+    // In the copy: a line changed, removed, put in twice.
+    let at = lines.iter().position(|line| line.contains(&ids[4].to_string())).expect("its line");
+    let mut changed = lines.clone();
+    changed[at] = changed[at].replace("operator", "somebody");
+    assert_ne!(changed[at], lines[at]);
+    let broken = |lines: &[String]| check(lines.iter().map(String::as_str)).map(|verdict| verdict.broken);
+    assert_eq!(broken(&changed).expect("whole").map(|(seq, _)| seq), Some(2));
+    let edits: [fn(&mut Vec<String>, usize); 2] =
+        [|lines, at| drop(lines.remove(at)), |lines, at| lines.insert(at, lines[at].clone())];
+    for edit in edits {
+        let mut edited = lines.clone();
+        edit(&mut edited, at);
+        assert!(broken(&edited).is_err(), "the last line counts them");
+    }
+    // In the database, before it was copied.
+    let insert = "insert into audit_log (id, at, actor, act, subject, details, seal)
+        select ?1, at, actor, act, subject, details, 3 from audit_log where seal = 3 limit 1";
+    w.tamper(insert, vec![Value::Id(Uuid::max())]).await;
+    assert_eq!(copy_broken_at(w).await, Some(3));
+    w.tamper("delete from audit_log where id = ?1", vec![Value::Id(Uuid::max())]).await;
+    assert_eq!(copy_broken_at(w).await, None);
+    w.tamper("update audit_log set details = '{}' || details where id = ?1", vec![Value::Id(ids[4])]).await;
+    assert_eq!(copy_broken_at(w).await, Some(2));
+    w.tamper("delete from audit_log where id = ?1", vec![Value::Id(ids[0])]).await;
+    assert_eq!(copy_broken_at(w).await, Some(1));
+    w.tamper("delete from audit_seals where seq = 3", vec![]).await;
+    assert_eq!(copy_broken_at(w).await, Some(1));
+}
+
+pub(crate) async fn a_copy_without_its_newest_seal_is_broken_where_entries_name_it(w: &mut World) {
+    w.sealed_history().await;
+    w.tamper("delete from audit_seals where seq = 3", vec![]).await;
+    assert_eq!(copy_broken_at(w).await, Some(3));
 }
 
 pub(crate) async fn a_removed_entry_breaks_the_chain(w: &mut World) {

@@ -10,7 +10,7 @@ use store::load::LiveSales;
 use crate::world::{SEC, START, World, operator_key};
 
 fn event(w: &World) -> Event {
-    Event { id: w.id(), name: "Night".to_owned(), venue: "Hall".to_owned(), starts_at: START.plus_sec(99) }
+    Event { id: w.id(), name: "Night".to_owned(), venue: "Hall".to_owned(), starts_at: START.plus_sec(99), group: None }
 }
 
 fn creating(w: &World, event: EventId, seating: Seating, key: Option<Key>) -> CreateSale {

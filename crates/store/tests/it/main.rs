@@ -6,6 +6,7 @@
 mod accounts;
 mod audit;
 mod cancellations;
+mod caps;
 mod catalog;
 mod checkout;
 mod claims;
@@ -257,6 +258,24 @@ macro_rules! contract {
                 the_demo_sale_is_the_last_one_adopted
                 sales_long_over_are_not_loaded
             }
+            caps {
+                accounts_with_one_phone_share_a_cap
+                a_sale_without_a_cap_counts_no_cluster
+                twelve_at_once_of_one_cluster_have_exactly_the_cap
+                a_card_is_known_when_it_pays
+                who_paid_with_a_shared_card_is_counted_at_the_next_hold
+                one_account_brings_so_many_cards_and_not_one_more
+                one_card_twelve_times_at_once_pays_exactly_the_cap
+                an_address_counts_only_where_it_is_asked_for
+                a_late_payment_that_would_break_the_clusters_cap_is_given_back
+                a_hold_is_paid_under_the_clusters_cap_that_it_was_placed_under
+                an_exception_lifts_its_rule_for_its_account_and_is_audited
+                more_tickets_for_one_account_are_an_exception_too
+                an_exception_that_is_taken_back_allows_nothing_new
+                the_sales_of_a_tour_share_a_cap
+                two_sales_of_a_tour_at_once_sell_a_cluster_exactly_its_cap
+                refusals_are_counted_by_account_code_and_minute
+            }
             accounts {
                 an_account_is_found_by_address_and_by_id
                 an_address_belongs_to_who_came_first
@@ -305,6 +324,8 @@ macro_rules! contract {
                 one_seal_holds_no_more_rows_than_a_command_may_write
                 only_the_leader_seals
                 a_changed_entry_breaks_the_chain
+                a_copy_of_the_log_tells_what_the_database_tells
+                a_copy_without_its_newest_seal_is_broken_where_entries_name_it
                 a_removed_entry_breaks_the_chain
                 a_moved_entry_breaks_the_chain
                 an_inserted_entry_breaks_the_chain

@@ -64,7 +64,15 @@ struct Underway {
 
 fn placing(visit: &Visit, id: HoldId) -> PlaceHold {
     let key = key(visit, "hold", "before the move");
-    PlaceHold { id, sale: visit.sale, account: visit.fan, claim: visit.claim.id, seats: vec![10, 11], key }
+    PlaceHold {
+        id,
+        sale: visit.sale,
+        account: visit.fan,
+        claim: visit.claim.id,
+        seats: vec![10, 11],
+        address: None,
+        key,
+    }
 }
 
 /// Something in every table, and everything in some state.
@@ -83,6 +91,7 @@ async fn underway(w: &World) -> Underway {
         name: "Zürich \u{1f3b8}\t\"Encore\"\\N\nsecond line".to_owned(),
         venue: String::new(),
         starts_at: START,
+        group: Some("Tour".to_owned()),
     };
     let key = Some(operator_key("event", "once"));
     w.ask(CreateEvent { event, key, act: w.act() }).await.expect("an event");
@@ -92,6 +101,7 @@ async fn underway(w: &World) -> Underway {
     let closed = w.sale().await;
     w.line(closed, 3).await;
     w.change(closed, SaleChange::Close).await.expect("changed");
+    w.farmed().await;
 
     let sale = w.sale().await;
     let refunded = w.visit(sale).await;

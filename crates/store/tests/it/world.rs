@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use domain::admission::Claim;
+use domain::caps::Caps;
 use domain::money::Currency;
 use domain::sale::{CancelledSeats, Terms};
 use domain::seat_map::Seating;
@@ -262,8 +263,13 @@ impl World {
     // The catalog.
 
     pub(crate) async fn event(&self) -> EventId {
-        let event =
-            Event { id: self.id(), name: "Night".to_owned(), venue: "Hall".to_owned(), starts_at: START.plus_sec(1) };
+        let event = Event {
+            id: self.id(),
+            name: "Night".to_owned(),
+            venue: "Hall".to_owned(),
+            starts_at: START.plus_sec(1),
+            group: None,
+        };
         let id = event.id;
         self.ask(CreateEvent { event, key: None, act: self.act() }).await.expect("an event");
         id
@@ -278,6 +284,7 @@ impl World {
             admit_per_minute: 60_000,
             waiting_room_cap: 10_000,
             max_tickets_per_user: 4,
+            caps: Caps::default(),
             max_active: 0,
             hold_ttl_sec: 720,
             claim_window_sec: 60,
@@ -402,6 +409,7 @@ impl World {
             account: visit.fan,
             claim: visit.claim.id,
             seats: seats.to_vec(),
+            address: None,
             key: self.fresh_key(visit, "hold"),
         }
     }
@@ -425,6 +433,7 @@ impl World {
             hold,
             payment_token: "sim_ok".to_owned(),
             attendees: Vec::new(),
+            address: None,
             key: self.fresh_key(visit, CHECKOUT),
         }
     }

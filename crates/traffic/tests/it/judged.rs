@@ -76,7 +76,8 @@ impl World {
 
     async fn make_sale(&self) -> SaleId {
         let (id, event) = (SaleId(self.id()), EventId(self.id()));
-        let show = Event { id: event, name: "Night".to_owned(), venue: "Hall".to_owned(), starts_at: START };
+        let show =
+            Event { id: event, name: "Night".to_owned(), venue: "Hall".to_owned(), starts_at: START, group: None };
         self.store.run(CreateEvent { event: show, key: None, act: self.act() }).await.unwrap();
         let terms = Terms {
             opens_at: START,
@@ -85,6 +86,7 @@ impl World {
             admit_per_minute: 600,
             waiting_room_cap: 1_000,
             max_tickets_per_user: 4,
+            caps: domain::caps::Caps::default(),
             max_active: 0,
             hold_ttl_sec: 600,
             claim_window_sec: 60,

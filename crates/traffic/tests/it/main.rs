@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test shows where, which is all that is needed")]
 
 mod assert_queue;
+mod audit;
 mod crash;
 mod doctor;
 mod doors;

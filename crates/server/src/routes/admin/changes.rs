@@ -18,7 +18,7 @@ use crate::app::Shared;
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
-use crate::routes::new_sale::cancelled_seats;
+use crate::routes::new_sale::{cancelled_seats, cluster_by};
 
 /// A sentence or two for whoever reads the audit later.
 const REASON_CHARS_MAX: usize = 500;
@@ -56,6 +56,15 @@ pub struct ChangedTerms {
     waiting_room_cap: Option<i64>,
     #[serde(deserialize_with = "given")]
     max_tickets_per_user: Option<i64>,
+    /// 0: no such cap any more, as of the next two.
+    #[serde(deserialize_with = "given")]
+    max_tickets_per_cluster: Option<i64>,
+    #[serde(deserialize_with = "given")]
+    max_tickets_per_group: Option<i64>,
+    #[serde(deserialize_with = "given")]
+    max_tickets_per_group_cluster: Option<i64>,
+    #[serde(deserialize_with = "given")]
+    cluster_by: Option<Vec<String>>,
     #[serde(deserialize_with = "given")]
     max_active: Option<i64>,
     #[serde(deserialize_with = "given")]
@@ -161,6 +170,10 @@ pub async fn patch(
         admit_per_minute: new.admit_per_minute,
         waiting_room_cap: new.waiting_room_cap,
         max_tickets_per_user: new.max_tickets_per_user,
+        max_tickets_per_cluster: new.max_tickets_per_cluster,
+        max_tickets_per_group: new.max_tickets_per_group,
+        max_tickets_per_group_cluster: new.max_tickets_per_group_cluster,
+        cluster_by: cluster_by(new.cluster_by.as_deref())?,
         max_active: new.max_active,
         hold_ttl_sec: new.hold_ttl_sec,
         claim_window_sec: new.claim_window_sec,

@@ -21,6 +21,8 @@ pub struct NewEvent {
     venue: String,
     #[schema(value_type = String, format = DateTime)]
     starts_at: Timestamp,
+    /// The tour that it belongs to: sales of its events may share a cap.
+    group: Option<String>,
     idempotency_key: Option<String>,
 }
 
@@ -36,6 +38,7 @@ pub async fn create_event(State(app): State<Shared>, _: Operator, request: Reque
         name: name("name", &new.name)?,
         venue: name("venue", &new.venue)?,
         starts_at: new.starts_at,
+        group: new.group.as_deref().map(|group| name("group", group)).transpose()?,
     };
     let key = operator_key(&headers, new.idempotency_key.as_deref(), "create_event", &body.bytes)?;
     let act = act(&app, "create_event", event.id.to_string(), &json!({ "name": event.name }));
@@ -53,5 +56,8 @@ pub async fn events(State(app): State<Shared>, _: Operator) -> Result<Json<Value
 }
 
 pub(super) fn event_json(event: &Event) -> Value {
-    json!({ "event_id": event.id, "name": event.name, "venue": event.venue, "starts_at": event.starts_at })
+    json!({
+        "event_id": event.id, "name": event.name, "venue": event.venue, "starts_at": event.starts_at,
+        "group": event.group,
+    })
 }

@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use http::header;
 use serde_json::{Value, json};
 use store::export::{Export, QueueEntries};
+use tokio::sync::mpsc::Sender;
 
 use super::{Page, existing, page, sale_id};
 use crate::app::Shared;
@@ -39,15 +40,20 @@ pub async fn queue_entries(
     responses((status = 200, content_type = "application/x-ndjson"), (status = 404, description = "sale_not_found")))]
 pub async fn export(State(app): State<Shared>, _: Operator, Named(id): Named<String>) -> Result<Response, Problem> {
     let sale = existing(&app, &id).await?;
-    let (sink, mut lines) = tokio::sync::mpsc::channel::<Vec<u8>>(EXPORT_LINES_WAITING);
     let store = app.store.clone();
-    tokio::spawn(async move {
+    Ok(ndjson(move |sink| async move {
         // A cut-off dump has no `end` line: its reader notices.
         if let Err(error) = store.read(Export { sale, sink }).await {
             tracing::error!(%error, "an export broke off");
         }
-    });
+    }))
+}
+
+/// Lines as they come, from a task of its own.
+pub(super) fn ndjson<W: Future<Output = ()> + Send + 'static>(write: impl FnOnce(Sender<Vec<u8>>) -> W) -> Response {
+    let (sink, mut lines) = tokio::sync::mpsc::channel::<Vec<u8>>(EXPORT_LINES_WAITING);
+    tokio::spawn(write(sink));
     let lines = futures_util::stream::poll_fn(move |context| lines.poll_recv(context));
     let body = Body::from_stream(lines.map(|line| Ok::<Bytes, std::convert::Infallible>(line.into())));
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+    ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
 }

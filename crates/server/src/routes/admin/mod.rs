@@ -6,6 +6,7 @@ pub mod changes;
 mod csv;
 pub mod doors;
 pub mod events;
+pub mod exceptions;
 pub mod line;
 pub mod orders;
 pub mod report;

@@ -52,10 +52,13 @@ pub(super) fn sale_json(app: &App, Listed { sale, seating, event }: &Listed) -> 
     // The terms as the store has them: this node may hear of a change a moment later.
     let phase = sale.phase(wall, app.rooms.get(sale.id).is_some_and(|room| room.stock.is_sold_out()));
     let sections = seating.sections().iter();
+    let cap = |cap: i64| (cap > 0).then_some(cap);
     json!({
         "sale_id": sale.id, "event": event_json(event), "phase": phase, "opens_at": t.opens_at, "ends_at": t.ends_at,
         "total_seats": t.total_seats, "admit_per_minute": t.admit_per_minute, "waiting_room_cap": t.waiting_room_cap,
-        "max_tickets_per_user": t.max_tickets_per_user, "max_active": t.max_active, "hold_ttl_sec": t.hold_ttl_sec,
+        "max_tickets_per_user": t.max_tickets_per_user, "max_tickets_per_cluster": cap(t.caps.per_cluster),
+        "max_tickets_per_group": cap(t.caps.per_group), "max_tickets_per_group_cluster": cap(t.caps.per_group_cluster),
+        "cluster_by": t.caps.cluster_by.names().collect::<Vec<_>>(), "max_active": t.max_active, "hold_ttl_sec": t.hold_ttl_sec,
         "claim_window_sec": t.claim_window_sec, "shopping_window_sec": t.shopping_window_sec,
         "seats_per_shopper": t.seats_per_shopper, "price": t.price, "currency": t.currency,
         "cancelled_seats": t.cancelled_seats, "paused": sale.paused,

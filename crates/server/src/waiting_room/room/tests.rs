@@ -16,6 +16,7 @@ fn room() -> Room {
         admit_per_minute: 60,
         waiting_room_cap: 100,
         max_tickets_per_user: 4,
+        caps: domain::caps::Caps::default(),
         max_active: 0,
         hold_ttl_sec: 60,
         claim_window_sec: 60,

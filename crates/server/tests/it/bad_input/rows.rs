@@ -60,13 +60,16 @@ fn acted(route: &'static str) -> Row {
     }
 }
 
-pub(super) fn rows(event: &str) -> Vec<Row> {
+pub(super) fn rows(event: &str, user: &str) -> Vec<Row> {
     let sale = json!({ "event_id": event, "opens_at": "2026-11-23T12:00:00Z", "ends_at": "2026-11-24T12:00:00Z" });
     let numbers = [
         "total_seats",
         "admit_per_minute",
         "waiting_room_cap",
         "max_tickets_per_user",
+        "max_tickets_per_cluster",
+        "max_tickets_per_group",
+        "max_tickets_per_group_cluster",
         "max_active",
         "hold_ttl_sec",
         "claim_window_sec",
@@ -78,6 +81,9 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
         "admit_per_minute",
         "waiting_room_cap",
         "max_tickets_per_user",
+        "max_tickets_per_cluster",
+        "max_tickets_per_group",
+        "max_tickets_per_group_cluster",
         "max_active",
         "hold_ttl_sec",
         "claim_window_sec",
@@ -211,6 +217,8 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
                     ("name", json!(" ")),
                     ("venue", json!("x".repeat(201))),
                     ("idempotency_key", json!(1)),
+                    ("group", json!("")),
+                    ("group", json!(1)),
                 ],
             ]
             .concat(),
@@ -237,6 +245,9 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
                     ("total_seats", json!(200_001)),
                     ("max_tickets_per_user", json!(0)),
                     ("max_tickets_per_user", json!(51)),
+                    ("cluster_by", json!([])),
+                    ("cluster_by", json!(["email"])),
+                    ("cluster_by", json!("phone")),
                     ("hold_ttl_sec", json!(0)),
                     ("claim_window_sec", json!(0)),
                     ("shopping_window_sec", json!(0)),
@@ -352,7 +363,34 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
         plain("GET /v1/admin/sales/{id}/orders.csv", As::Operator),
         plain("GET /v1/admin/sales/{id}/report", As::Operator),
         plain("GET /v1/admin/sales/{id}/audit", As::Operator),
+        plain("GET /v1/admin/sales/{id}/exceptions", As::Operator),
+        Row {
+            route: "POST /v1/admin/sales/{id}/exceptions",
+            caller: As::Operator,
+            body: Some(json!({ "user_id": user, "rule": "cap_exceeded", "extra_tickets": 1, "reason": "why" })),
+            needed: &["user_id", "rule", "extra_tickets", "reason"],
+            wrong: [
+                wrong_numbers("extra_tickets"),
+                wrong_texts("user_id"),
+                wrong_texts("rule"),
+                wrong_texts("reason"),
+                vec![
+                    ("extra_tickets", json!(0)),
+                    ("extra_tickets", json!(51)),
+                    ("rule", json!("sale_closed")),
+                    ("lift", json!(1)),
+                    ("lift", json!(true)),
+                    ("reason", json!("")),
+                    ("reason", json!("x".repeat(501))),
+                    ("idempotency_key", json!(1)),
+                ],
+            ]
+            .concat(),
+        },
+        plain("DELETE /v1/admin/sales/{id}/exceptions/{exception_id}", As::Operator),
+        plain("GET /v1/admin/accounts/{id}/refusals", As::Operator),
         plain("GET /v1/admin/audit", As::Operator),
+        plain("GET /v1/admin/audit.ndjson", As::Operator),
         Row {
             route: "POST /v1/admin/accounts/bulk",
             caller: As::Operator,

@@ -195,7 +195,8 @@ impl<'a, P: Product> Case<'a, P> {
             Deed::Tick => self.heard(p.tick(w, Tick { sale, epoch: w.epoch }).await).map(|done| ticked(&done)),
             Deed::Hold { fan, claim, id, ref seats, key, body } => {
                 let (account, claim, key) = (self.fan(fan), self.claim(claim), self.key(fan, "hold", key, body));
-                let place = PlaceHold { id: self.hold(id), sale, account, claim, seats: seats.clone(), key };
+                let place =
+                    PlaceHold { id: self.hold(id), sale, account, claim, seats: seats.clone(), address: None, key };
                 self.heard(p.hold(w, place).await).map(|answer| self.held(&answer))
             }
             Deed::Release { fan, hold } => {
@@ -211,6 +212,7 @@ impl<'a, P: Product> Case<'a, P> {
                     hold: self.hold(hold),
                     payment_token: "sim_ok".to_owned(),
                     attendees: Vec::new(),
+                    address: None,
                     key: self.key(fan, CHECKOUT, key, body),
                 };
                 Ok(match self.heard(p.begin(w, begin).await)? {

@@ -160,6 +160,42 @@ async fn sixteen_clients_on_twelve_contended_seats_never_deadlock() {
     assert_eq!(w.stats(sale).await.available_seats, 100);
 }
 
+/// Two sales of a tour, two phones and two cards: every purchase locks several circles, and they cross.
+#[tokio::test]
+async fn circles_that_cross_over_two_sales_never_deadlock() {
+    let w = Arc::new(World::new(postgres).await);
+    let sales = w
+        .tour(|t| {
+            (t.caps.per_cluster, t.caps.per_group, t.caps.per_group_cluster) = (1_000, 1_000, 1_000);
+        })
+        .await;
+    let mut visits = Vec::new();
+    for sale in sales {
+        for phone in ["+9101", "+9102"] {
+            visits.extend(w.with_phone(sale, 4, phone).await);
+        }
+    }
+    let clients = visits.into_iter().zip(0_u32..).map(|(visit, number)| {
+        let w = Arc::clone(&w);
+        tokio::spawn(async move {
+            for round in 0..10 {
+                let hold = w.hold(&visit, &[number]).await.expect("its own seat");
+                let token = format!("sim_ok:card {}", (number + round) % 2).replace(' ', "-");
+                let begin = store::checkout::BeginCheckout { payment_token: token, ..w.beginning(&visit, hold) };
+                match w.ask(begin).await.expect("far below the cap") {
+                    store::checkout::Begun::Charge(charge) => w.finish(charge.order, false).await,
+                    other => panic!("{other:?}"),
+                };
+                w.release(&visit, hold).await.expect("its own hold");
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.expect("no client fails");
+    }
+    assert_eq!(w.deadlocks().await, 0);
+}
+
 /// Before the first claim there is no row of the account but its place: who comes in and who leaves meet there.
 #[tokio::test]
 async fn who_comes_in_and_leaves_at_once_is_either_gone_or_inside() {

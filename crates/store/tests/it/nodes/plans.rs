@@ -14,7 +14,7 @@ const FULL: &str = "
         from generate_series(1, 5000) n;";
 
 /// Statement, its types, values, and the condition by which it must look up.
-const LOOKED_UP: [(&str, &str, &str, &str); 5] = [
+const LOOKED_UP: [(&str, &str, &str, &str); 7] = [
     (
         "select e.account, e.position, e.joined_at from json_each($2) asked cross join entries e
          where e.sale = $1 and e.account = unhex(asked.value)
@@ -49,6 +49,25 @@ const LOOKED_UP: [(&str, &str, &str, &str); 5] = [
         "bytea, bytea",
         "'\\x03', '\\x04'",
         "((sale = $1) AND (account = $2))",
+    ),
+    (
+        "select coalesce(sum(
+           (select count(*) from tickets t where t.sale = s.sale and t.account = m.account and t.cancelled_at is null)), 0)
+         from (select distinct account from cluster_members where cluster = $1) m
+           cross join (select unhex(value) as sale from json_each($2)) s",
+        "bytea, text",
+        "'\\x03', '[\"00\"]'",
+        "AND (account = cluster_members.account))",
+    ),
+    (
+        "select coalesce(sum(
+           (select coalesce(sum(h.seats), 0) from holds h where h.sale = s.sale and h.account = m.account
+              and h.state = 'live' and h.expires_at > $3 and h.id <> $4)), 0)
+         from (select distinct account from cluster_members where cluster = $1) m
+           cross join (select unhex(value) as sale from json_each($2)) s",
+        "bytea, text, bigint, bytea",
+        "'\\x03', '[\"00\"]', 1, '\\x00'",
+        "AND (account = cluster_members.account))",
     ),
 ];
 
