@@ -52,7 +52,7 @@ build:         ## the release binary
 test:          ## everything that must hold, from a clean clone
 	@scripts/test.sh
 
-soak:          ## the seeded tests at length: crash loop, model, faults of a cluster (N= SEED= MODEL_CASES= FAULT_RUNS=)
+soak:          ## the seeded tests at length: crash loop, model, forged admissions, faults of a cluster (N= SEED= MODEL_CASES= FORGED= FAULT_RUNS=)
 	@scripts/soak.sh
 
 fmt:           ## format the code

@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::ambiguous;
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -39,7 +40,10 @@ impl<T: Serialize> IntoResponse for ShortJson<T> {
 pub async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = app.clock.monotonic();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
+    let mut response = match ambiguous::check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         response = write_problem(&app, route.as_ref(), response);

@@ -1,6 +1,7 @@
 //! Speaks HTTP: routes, credentials, limits, the waiting room's read model, and the worker's ticks.
 
 pub mod admission;
+mod ambiguous;
 pub mod answer;
 pub mod app;
 pub mod body;
@@ -13,6 +14,7 @@ pub mod listener;
 pub mod metrics;
 pub mod passwords;
 pub mod problem;
+mod problem_schema;
 pub mod redis;
 pub mod router;
 pub mod routes;

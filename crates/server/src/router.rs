@@ -18,6 +18,7 @@ use utoipa_axum::routes;
 use crate::answer;
 use crate::app::Shared;
 use crate::problem::Problem;
+use crate::problem_schema;
 use crate::routes::{
     admin, auth, checkout, demo, docs, health, holds, orders, pages, sales, seats, stream, tickets, waiting_room,
 };
@@ -129,6 +130,7 @@ fn describe(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     for (path, item) in &mut api.paths.paths {
         describe_path(path, item);
     }
+    problem_schema::describe(&mut api);
     let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     let admission = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
         "Authorization",

@@ -14,6 +14,7 @@ mod nodes;
 mod operations;
 mod profile;
 mod races;
+mod red_team;
 mod redis;
 mod report;
 mod sale_changes;

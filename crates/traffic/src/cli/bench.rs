@@ -66,6 +66,8 @@ pub(crate) enum Measure {
     Line,
     /// Holds and checkouts
     Shop,
+    /// Polls beside 5,000 connections that are slow
+    Slow,
     /// The same on PostgreSQL, with Redis and without
     Cluster,
 }
