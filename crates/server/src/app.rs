@@ -20,6 +20,7 @@ use crate::listener::ConnectionCounts;
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
+use crate::proof_of_work::ProofOfWork;
 use crate::redis::Redis;
 use crate::router;
 use crate::session::SessionCookie;
@@ -60,6 +61,7 @@ pub struct App {
     pub cookie: SessionCookie,
     pub limits: Limits,
     pub redis: Redis,
+    pub proof_of_work: ProofOfWork,
     pub passwords: Passwords,
     pub payments: Arc<dyn Provider>,
     pub metrics: Metrics,
@@ -140,6 +142,7 @@ impl App {
         };
         let keys = Arc::new(Keys::derive(&secret, config.jwt_secret_previous.as_ref()));
         Ok(Arc::new(Self {
+            proof_of_work: ProofOfWork::new(config.proof_of_work, Arc::clone(&keys)),
             admissions: Admissions::new(Arc::clone(&keys)),
             tickets,
             cookie: SessionCookie { secure: !config.is_development() },

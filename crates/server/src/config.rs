@@ -23,6 +23,7 @@ pub use secret::Secret;
 use settings::Merged;
 pub use settings::{Origin, Settings, Text};
 
+use crate::proof_of_work::{self, Difficulty};
 use crate::redis::RedisUrl;
 
 /// The key that every reader of the documentation knows; allowed only where nobody else can connect.
@@ -69,6 +70,8 @@ pub struct Config {
     pub hold_ttl: Duration,
     pub db_max_conns: u32,
     pub trusted_proxies: Vec<Cidr>,
+    /// `None`: nobody has to prove work.
+    pub proof_of_work: Option<Difficulty>,
     pub lab: bool,
     pub loadtest: LoadtestCaps,
 }
@@ -150,6 +153,7 @@ impl Reader {
             hold_ttl: Duration::from_secs(u64::from(self.number("hold_ttl_minutes", 1..=60)) * 60),
             db_max_conns: self.number("db_max_conns", 1..=1000),
             trusted_proxies: self.parsed("trusted_proxies", parse_list).unwrap_or_default(),
+            proof_of_work: self.parsed("proof_of_work", proof_of_work::setting).flatten(),
             lab,
             loadtest: self.loadtest(),
         };

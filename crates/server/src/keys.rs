@@ -31,6 +31,8 @@ pub struct Keys {
 /// The keys of one secret.
 pub struct KeySet {
     pub session: hmac::Key,
+    /// Signs challenges of the proof of work.
+    pub proof: hmac::Key,
     pub admission: SigningKey,
 }
 
@@ -64,6 +66,7 @@ impl KeySet {
     fn derive(secret: &Secret) -> Self {
         Self {
             session: hmac::Key::new(hmac::HMAC_SHA256, &expand(secret, b"session hmac-sha256")),
+            proof: hmac::Key::new(hmac::HMAC_SHA256, &expand(secret, b"proof of work hmac-sha256")),
             admission: SigningKey::new("", &seeded(&expand(secret, b"admission ed25519"))),
         }
     }

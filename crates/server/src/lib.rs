@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod passwords;
 pub mod problem;
 mod problem_schema;
+pub mod proof_of_work;
 pub mod redis;
 pub mod router;
 pub mod routes;

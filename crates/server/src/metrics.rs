@@ -150,6 +150,9 @@ impl Metrics {
             ),
             ("store_requests", "Commands and reads asked of the store", app.store.asked()),
             ("store_statements", "Statements sent to a database server for them", app.store.statements()),
+            ("proof_of_work_challenges", "Challenges given out", app.proof_of_work.figures.asked.get()),
+            ("proof_of_work_accepted", "Proofs of work accepted", app.proof_of_work.figures.accepted.get()),
+            ("proof_of_work_refused", "Proofs of work missing or refused", app.proof_of_work.figures.refused.get()),
             ("connections_accepted", "Connections taken since the start", app.connections.accepted()),
             ("connections_refused", "Connections closed at once by a cap", app.connections.refused()),
         ];

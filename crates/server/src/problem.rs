@@ -8,6 +8,7 @@ use store::Failure;
 
 use crate::limits::RetryAfterMs;
 use crate::passwords::Busy;
+use crate::proof_of_work;
 
 /// What a client is told. The outermost layer writes the body, where the request's id is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +200,18 @@ impl From<RetryAfterMs> for Problem {
     fn from(RetryAfterMs(ms): RetryAfterMs) -> Self {
         let detail = "Too many requests of this kind from this account. Your place in line is not affected.";
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry(ms.div_ceil(1000))
+    }
+}
+
+impl From<proof_of_work::Refused> for Problem {
+    fn from(refused: proof_of_work::Refused) -> Self {
+        let code = match refused {
+            proof_of_work::Refused::Required => "proof_of_work_required",
+            proof_of_work::Refused::Invalid => "proof_of_work_invalid",
+            proof_of_work::Refused::Expired => "proof_of_work_expired",
+            proof_of_work::Refused::Used => "proof_of_work_used",
+        };
+        Self::new(StatusCode::FORBIDDEN, code, refused.to_string())
     }
 }
 

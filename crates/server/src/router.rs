@@ -20,7 +20,8 @@ use crate::app::Shared;
 use crate::problem::Problem;
 use crate::problem_schema;
 use crate::routes::{
-    admin, auth, checkout, demo, docs, health, holds, orders, pages, sales, seats, stream, tickets, waiting_room,
+    admin, auth, checkout, demo, docs, health, holds, orders, pages, proof_of_work, sales, seats, stream, tickets,
+    waiting_room,
 };
 
 #[derive(OpenApi)]
@@ -34,10 +35,12 @@ struct Info;
 fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::with_openapi(Info::openapi())
         .routes(routes!(auth::register))
+        .routes(routes!(proof_of_work::to_register))
         .routes(routes!(auth::login))
         .routes(routes!(auth::me))
         .routes(routes!(sales::list))
         .routes(routes!(sales::one))
+        .routes(routes!(proof_of_work::to_join))
         .routes(routes!(waiting_room::join))
         .routes(routes!(waiting_room::status))
         .routes(routes!(stream::stream))

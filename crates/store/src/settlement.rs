@@ -40,7 +40,7 @@ pub enum Finished {
 
 impl Verb for FinishCheckout {
     type Done = Finished;
-    const LANE: Lane = Lane::Purchases;
+    const LANE: Lane = Lane::Settlements;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Finished> {
         let found = Order::load(tx, self.order).await?;
@@ -177,7 +177,7 @@ pub struct Refunded {
 
 impl Verb for Refunded {
     type Done = ();
-    const LANE: Lane = Lane::Purchases;
+    const LANE: Lane = Lane::Settlements;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<()> {
         tx.execute(

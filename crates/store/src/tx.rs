@@ -66,6 +66,8 @@ pub trait Tx: Read {
 pub enum Lane {
     /// Ticks and the operator.
     Operator,
+    /// Payments that came back: the money is taken, and somebody waits for his tickets.
+    Settlements,
     Purchases,
     Joins,
     /// New accounts: a flood of them must not stop those who have one.

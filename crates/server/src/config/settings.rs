@@ -65,6 +65,9 @@ pub struct Settings {
     /// Address blocks of balancers, which bring many clients, comma-separated [env: TRUSTED_PROXIES]
     #[arg(long, value_name = "CIDRS")]
     pub trusted_proxies: Option<Text>,
+    /// on, off, or the easiest and hardest challenge: 25000..500000 [env: PROOF_OF_WORK]
+    #[arg(long, value_name = "ON")]
+    pub proof_of_work: Option<Text>,
     /// on, off or auto (on in development) [env: TRAFFIC_LAB]
     #[arg(long, value_name = "ON")]
     pub lab: Option<Text>,

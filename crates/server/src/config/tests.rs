@@ -116,6 +116,8 @@ fn wrong_values_name_the_setting_and_where_it_was_written() {
         ("hold_ttl_minutes = 61", "hold_ttl_minutes is `61`, not a whole number from 1 to 60"),
         ("db_max_conns = \"many\"", "db_max_conns is `many`, not a whole number"),
         ("trusted_proxies = \"10.0.0.0/99\"", "trusted_proxies is wrong: `10.0.0.0/99`"),
+        ("proof_of_work = \"2000..1000\"", "proof_of_work 2000..1000: the easier one comes first"),
+        ("proof_of_work = \"maybe\"", "proof_of_work is neither on, off nor a range such as"),
         ("lab = \"maybe\"", "lab is `maybe`, not on, off or auto"),
         ("loadtest_default_vus = 20000", "loadtest_default_vus is over loadtest_max_vus"),
         ("loadtest_max_steady_sec = -1", "loadtest_max_steady_sec is `-1`"),

@@ -15,6 +15,8 @@ use crate::extract::Fan;
 use crate::limits::RouteClass;
 use crate::passwords::Password;
 use crate::problem::Problem;
+use crate::proof_of_work::Purpose;
+use crate::routes::proof_of_work::proof;
 use crate::session;
 
 /// The longest address that mail can be sent to (RFC 5321).
@@ -28,6 +30,8 @@ pub struct Registration {
     /// 8 to 128 characters. Without one the account signs in by a code.
     password: Option<String>,
     phone: Option<String>,
+    /// The proof of work, where one is asked for; or the header X-Proof-Of-Work.
+    altcha: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -51,12 +55,30 @@ pub struct Me {
 
 /// Makes an account and signs it in.
 #[utoipa::path(post, path = "/v1/auth/register", tag = "fan", request_body = Registration,
-    responses((status = 201, body = Session), (status = 409, description = "email_taken"), (status = 422)))]
+    responses((status = 201, body = Session), (status = 403, description = "a proof of work is missing or refused"),
+        (status = 409, description = "email_taken"), (status = 422)))]
 pub async fn register(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    let header = proof(request.headers())?.map(str::to_owned);
     let asked: Registration = body::json(request, FAN_BYTES_MAX).await?.value;
     let email = email(&asked.email)?;
     let password = asked.password.as_deref().map(password).transpose()?;
     let phone = asked.phone.as_deref().map(phone).transpose()?;
+    let purpose = Purpose::Register { email: &email };
+    let sent = asked.altcha.as_deref().or(header.as_deref());
+    let worked = app.proof_of_work.check(purpose, sent, app.clock.wall(), app.clock.monotonic())?;
+    let made = make(&app, email, password, phone).await;
+    if made.is_err() {
+        app.proof_of_work.give_back(&worked);
+    }
+    Ok(signed_in(&app, made?, StatusCode::CREATED))
+}
+
+async fn make(
+    app: &Shared,
+    email: String,
+    password: Option<Password>,
+    phone: Option<String>,
+) -> Result<AccountId, Problem> {
     // Looked up before hashing: a taken address costs no hash.
     if app.store.read(ByEmail(email.clone())).await?.is_some() {
         return Err(Refusal::EmailTaken.into());
@@ -68,7 +90,7 @@ pub async fn register(State(app): State<Shared>, request: Request) -> Result<Res
     let id = AccountId(app.ids.next());
     let store = app.store.clone();
     app.detached(async move { Ok(store.run(Register { id, email, password_hash, phone }).await?) }).await?;
-    Ok(signed_in(&app, id, StatusCode::CREATED))
+    Ok(id)
 }
 
 /// Signs in with a password.
@@ -121,7 +143,7 @@ fn signed_in(app: &App, account: AccountId, status: StatusCode) -> Response {
 const SEPARATORS: [char; 5] = [';', ',', '"', '<', '>'];
 
 /// Something@something, in lower case; whether mail arrives there only mail can tell.
-fn email(text: &str) -> Result<String, Problem> {
+pub(super) fn email(text: &str) -> Result<String, Problem> {
     let text = text.trim();
     let shape = text.split_once('@').is_some_and(|(name, host)| {
         !name.is_empty() && host.split('.').all(|part| !part.is_empty()) && !host.contains('@')

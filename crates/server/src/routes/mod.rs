@@ -12,6 +12,7 @@ pub mod new_sale;
 pub mod orders;
 pub mod page;
 pub mod pages;
+pub mod proof_of_work;
 pub mod sales;
 pub mod seats;
 pub mod stream;

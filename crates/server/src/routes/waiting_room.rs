@@ -21,6 +21,8 @@ use crate::app::{App, Shared};
 use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
+use crate::proof_of_work::Purpose;
+use crate::routes::proof_of_work::proof;
 use crate::waiting_room::Room;
 use crate::waiting_room::Visit;
 use crate::waiting_room::places::{Inside, Place};
@@ -74,10 +76,16 @@ pub struct Status {
 #[utoipa::path(post, path = "/v1/sales/{id}/waiting-room/join", tag = "fan", security(("session" = [])), responses(
     (status = 201, description = "a new place", body = JoinAnswer),
     (status = 200, description = "the place that was there", body = JoinAnswer),
-    (status = 401, description = "session_invalid"), (status = 403, description = "sale_closed"),
+    (status = 401, description = "session_invalid"),
+    (status = 403, description = "sale_closed, or a proof of work that is missing or refused"),
     (status = 404, description = "sale_not_found"), (status = 429, description = "rate_limited"),
     (status = 503, description = "room_full, overloaded or outcome_unknown")))]
-pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named<String>) -> Result<Response, Problem> {
+pub async fn join(
+    State(app): State<Shared>,
+    Fan(account): Fan,
+    Named(id): Named<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let seen = id.parse().ok().and_then(|sale| app.rooms.get(sale));
     if let Some((room, place)) = seen.and_then(|room| live_place(&room, account).map(|place| (room, place))) {
         app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
@@ -96,7 +104,23 @@ pub async fn join(State(app): State<Shared>, Fan(account): Fan, Named(id): Named
     if let Some(place) = app.surely(doors).await? {
         return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
     }
-    let (status, position, joined_at) = match room.joins.join(&app, room.id, account).await? {
+    let purpose = Purpose::Join { sale: room.id, account };
+    let (wall, now) = (app.clock.wall(), app.clock.monotonic());
+    let checked = proof(&headers).and_then(|proof| app.proof_of_work.check(purpose, proof, wall, now));
+    let worked = match checked {
+        Ok(worked) => worked,
+        Err(refused) => {
+            // A place that another node gave costs no work here.
+            app.catch_up().await?;
+            let place = live_place(&room, account).ok_or(refused)?;
+            return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
+        }
+    };
+    let joined = room.joins.join(&app, room.id, account).await;
+    if !matches!(joined, Ok(Joined::New { .. })) {
+        app.proof_of_work.give_back(&worked);
+    }
+    let (status, position, joined_at) = match joined? {
         Joined::New { position, joined_at } => (StatusCode::CREATED, position, joined_at),
         Joined::Known { position, joined_at } => (StatusCode::OK, position, joined_at),
         Joined::Refused(refusal) => return Err(refusal.into()),

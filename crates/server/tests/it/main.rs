@@ -13,6 +13,7 @@ mod limits;
 mod nodes;
 mod operations;
 mod profile;
+mod proof_of_work;
 mod races;
 mod red_team;
 mod redis;

@@ -20,6 +20,7 @@ const JOINS_WAITING: usize = 256;
 
 pub(super) struct Gates {
     operator: Gate,
+    settlements: Gate,
     purchases: Gate,
     joins: Gate,
     accounts: Gate,
@@ -38,10 +39,11 @@ impl Gates {
     /// Shares of so many connections; one is left for the feed.
     pub(super) fn new(connections: usize) -> Self {
         let share = |part: usize| (connections / part).max(1);
-        let (operator, joins, accounts, reads) = (1, share(8), share(8), share(4));
-        let purchases = connections.saturating_sub(operator + joins + accounts + reads + 1).max(1);
+        let (operator, settlements, joins, accounts, reads) = (1, share(8), share(8), share(8), share(4));
+        let purchases = connections.saturating_sub(operator + settlements + joins + accounts + reads + 1).max(1);
         Self {
             operator: Gate::new(operator, OPERATOR_WAITING),
+            settlements: Gate::new(settlements, WAITING),
             purchases: Gate::new(purchases, WAITING),
             joins: Gate::new(joins, JOINS_WAITING),
             accounts: Gate::new(accounts, WAITING),
@@ -52,6 +54,7 @@ impl Gates {
     pub(super) async fn write(&self, lane: Lane) -> Result<Turn<'_>, Failure> {
         match lane {
             Lane::Operator => self.operator.enter().await,
+            Lane::Settlements => self.settlements.enter().await,
             Lane::Purchases => self.purchases.enter().await,
             Lane::Joins => self.joins.enter().await,
             Lane::Accounts => self.accounts.enter().await,
@@ -64,7 +67,7 @@ impl Gates {
 
     /// Nobody enters any more.
     pub(super) fn close(&self) {
-        for gate in [&self.operator, &self.purchases, &self.joins, &self.accounts, &self.reads] {
+        for gate in [&self.operator, &self.settlements, &self.purchases, &self.joins, &self.accounts, &self.reads] {
             gate.turns.close();
         }
     }
@@ -95,7 +98,7 @@ mod tests {
         let busy = gates.write(Lane::Purchases).await.expect("a turn");
         let mut second = Box::pin(gates.write(Lane::Purchases));
         assert!(second.as_mut().now_or_never().is_none());
-        for lane in [Lane::Operator, Lane::Joins, Lane::Accounts] {
+        for lane in [Lane::Operator, Lane::Settlements, Lane::Joins, Lane::Accounts] {
             assert!(gates.write(lane).await.is_ok(), "{lane:?}");
         }
         assert!(gates.read().await.is_ok());

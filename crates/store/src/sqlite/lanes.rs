@@ -1,4 +1,4 @@
-//! Four bounded queues in front of the writer. A full lane refuses at once.
+//! Five bounded queues in front of the writer. A full lane refuses at once.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,6 +12,8 @@ use crate::tx::Lane;
 const OPERATOR: usize = 64;
 /// About ten milliseconds of work at the measured rate, so a shed client waits less than a served one.
 const PURCHASES: usize = 1_024;
+/// Each of those who began may come back at once.
+const SETTLEMENTS: usize = PURCHASES;
 /// Each is a whole batch of one sale: as many as there can be sales with open doors at once.
 const JOINS: usize = 256;
 /// As many as there are purchases: a launch registers hundreds of people at once.
@@ -26,6 +28,7 @@ pub(super) struct Lanes {
 
 struct Queues {
     operator: VecDeque<Box<dyn Job>>,
+    settlements: VecDeque<Box<dyn Job>>,
     purchases: VecDeque<Box<dyn Job>>,
     joins: VecDeque<Box<dyn Job>>,
     accounts: VecDeque<Box<dyn Job>>,
@@ -46,6 +49,7 @@ impl Lanes {
     pub(super) fn new() -> Self {
         let queues = Queues {
             operator: VecDeque::with_capacity(OPERATOR),
+            settlements: VecDeque::with_capacity(SETTLEMENTS),
             purchases: VecDeque::with_capacity(PURCHASES),
             joins: VecDeque::with_capacity(JOINS),
             accounts: VecDeque::with_capacity(ACCOUNTS),
@@ -62,6 +66,7 @@ impl Lanes {
         }
         let (queue, most) = match lane {
             Lane::Operator => (&mut queues.operator, OPERATOR),
+            Lane::Settlements => (&mut queues.settlements, SETTLEMENTS),
             Lane::Purchases => (&mut queues.purchases, PURCHASES),
             Lane::Joins => (&mut queues.joins, JOINS),
             Lane::Accounts => (&mut queues.accounts, ACCOUNTS),
@@ -90,8 +95,8 @@ impl Lanes {
             return if queues.open { Taken::Idle } else { Taken::Closed };
         }
         let mut batch = Vec::new();
-        let Queues { operator, purchases, joins, accounts, .. } = &mut *queues;
-        for queue in [operator, purchases, joins, accounts] {
+        let Queues { operator, settlements, purchases, joins, accounts, .. } = &mut *queues;
+        for queue in [operator, settlements, purchases, joins, accounts] {
             let most = queue.len().min(BATCH - batch.len());
             batch.extend(queue.drain(..most));
         }
@@ -108,8 +113,8 @@ impl Lanes {
     pub(super) fn abandon(&self) -> Vec<Box<dyn Job>> {
         let mut queues = self.lock();
         queues.open = false;
-        let Queues { operator, purchases, joins, accounts, .. } = &mut *queues;
-        [operator, purchases, joins, accounts].into_iter().flat_map(|queue| queue.drain(..)).collect()
+        let Queues { operator, settlements, purchases, joins, accounts, .. } = &mut *queues;
+        [operator, settlements, purchases, joins, accounts].into_iter().flat_map(|queue| queue.drain(..)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
@@ -119,6 +124,8 @@ impl Lanes {
 
 impl Queues {
     fn is_empty(&self) -> bool {
-        [&self.operator, &self.purchases, &self.joins, &self.accounts].into_iter().all(VecDeque::is_empty)
+        [&self.operator, &self.settlements, &self.purchases, &self.joins, &self.accounts]
+            .into_iter()
+            .all(VecDeque::is_empty)
     }
 }

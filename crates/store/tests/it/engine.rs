@@ -12,6 +12,7 @@ use domain::{AccountId, Refusal, SaleId};
 use store::accounts::{ById, Register};
 use store::holds::OwnHoldQuery;
 use store::queue::JoinBatch;
+use store::settlement::Finished;
 use store::{Change, DbError, Failure, Lane, NoObserver, Observer, OpenError, Outcome, Query, Read, Stop, Tx, Verb};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -208,6 +209,25 @@ async fn ticks_come_before_purchases_and_purchases_before_joins() {
     drop(pull);
     assert_eq!(leave.await.expect("left"), 1);
     assert_eq!(position(join.await.expect("joined")[0]), 2, "the later leave was written before the earlier join");
+}
+
+/// The money is taken: who began is served before those who begin.
+#[tokio::test]
+async fn a_payment_that_comes_back_passes_a_full_lane_of_purchases() {
+    let w = world().await;
+    let visit = w.visit(w.sale().await).await;
+    let hold = w.hold(&visit, &[0]).await.expect("held");
+    let order = w.begin(&visit, hold).await.expect("begun");
+    let pull = plug(&w);
+    let leave = || store::queue::Leave { sale: visit.sale, account: w.fan() };
+    let waiting: Vec<_> = (0..1_024).map(|_| offer(&w, leave())).collect();
+    assert!(matches!(w.store.run(leave()).await, Err(Failure::Overloaded)));
+    let finish = offer(&w, w.finishing(order, true));
+    drop(pull);
+    assert!(matches!(finish.await, Ok(Finished::Confirmed(_))));
+    for left in waiting {
+        assert!(matches!(left.await, Err(Failure::Refused(Refusal::NotInQueue))), "nobody had a place");
+    }
 }
 
 #[tokio::test]

@@ -183,7 +183,7 @@ async fn hold_until_killed(url: String) {
     let holds: Vec<_> =
         (first..).step_by(2).zip(owners).map(|(seat, owner)| w.placing(owner, &[seat, seat + 1])).collect();
     let ids: Vec<HoldId> = holds.iter().map(|hold| hold.id).collect();
-    assert!(w.at_once(holds).await.iter().all(Result::is_ok));
+    assert!(w.in_groups(holds).await.iter().all(Result::is_ok));
     let mut out = std::io::stdout();
     writeln!(out, "\nsale {sale}").expect("somebody listens");
     ids.iter().for_each(|id| writeln!(out, "holds {id}").expect("somebody listens"));

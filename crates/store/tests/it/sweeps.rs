@@ -47,7 +47,7 @@ pub(crate) async fn one_sweep_writes_no_more_rows_than_a_command_may(w: &mut Wor
     let visits = w.visits(sale, 300).await;
     let holds: Vec<PlaceHold> =
         (0..).step_by(3).zip(&visits).map(|(seat, visit)| w.placing(visit, &[seat, seat + 1, seat + 2])).collect();
-    assert!(w.at_once(holds).await.iter().all(Result::is_ok));
+    assert!(w.in_groups(holds).await.iter().all(Result::is_ok));
     w.advance(720 * SEC);
     let mut swept = Vec::new();
     while swept.last() != Some(&0) {

@@ -29,6 +29,8 @@ use uuid::Uuid;
 /// When every test begins: noon.
 pub(crate) const START: Timestamp = Timestamp(1_795_435_200_000);
 pub(crate) const SEC: i64 = 1_000;
+/// Verbs that [`World::in_groups`] runs at once.
+const GROUP: usize = 50;
 
 /// Where a world keeps its store.
 pub(crate) enum Home {
@@ -221,6 +223,18 @@ impl World {
         answers
     }
 
+    /// Many, in groups that any machine serves soon: on PostgreSQL who waits for his turn for long is refused.
+    pub(crate) async fn in_groups<V: Verb>(&self, verbs: impl IntoIterator<Item = V>) -> Vec<Result<V::Done, Refusal>> {
+        let (mut verbs, mut answers) = (verbs.into_iter(), Vec::new());
+        loop {
+            let group: Vec<V> = verbs.by_ref().take(GROUP).collect();
+            if group.is_empty() {
+                return answers;
+            }
+            answers.extend(self.at_once(group).await);
+        }
+    }
+
     // Ids.
 
     pub(crate) fn id<I: From<Uuid>>(&self) -> I {
@@ -365,7 +379,7 @@ impl World {
         self.advance(i64::try_from(count).expect("a small crowd"));
         self.tick(sale).await;
         let polls = fans.iter().map(|fan| PollCalled { sale, account: *fan, claim: self.id() });
-        let inside = self.at_once(polls).await;
+        let inside = self.in_groups(polls).await;
         let visit = |(fan, polled)| match polled {
             Ok(Polled::Inside(claim)) => Visit { sale, fan, claim },
             other => panic!("{fan} should be inside: {other:?}"),

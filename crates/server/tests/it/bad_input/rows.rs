@@ -93,6 +93,13 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
     let event_body = json!({ "name": "n", "venue": "v", "starts_at": "2027-01-01T00:00:00Z" });
     vec![
         Row {
+            route: "POST /v1/auth/register/challenge",
+            caller: As::Nobody,
+            body: Some(json!({ "email": "new@example.com" })),
+            needed: &["email"],
+            wrong: [wrong_texts("email"), vec![("email", json!("no address"))]].concat(),
+        },
+        Row {
             route: "POST /v1/auth/register",
             caller: As::Nobody,
             body: Some(json!({ "email": "new@example.com" })),
@@ -102,6 +109,8 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
                 wrong_texts("password"),
                 wrong_texts("phone"),
                 vec![
+                    ("altcha", json!(1)),
+                    ("altcha", json!({})),
                     ("email", json!("")),
                     ("email", json!("no address")),
                     ("email", json!(format!("{}@b.c", "x".repeat(300)))),
@@ -122,6 +131,7 @@ pub(super) fn rows(event: &str) -> Vec<Row> {
         plain("GET /v1/me", As::Fan),
         plain("GET /v1/sales", As::Nobody),
         plain("GET /v1/sales/{id}", As::Nobody),
+        plain("GET /v1/sales/{id}/waiting-room/challenge", As::Fan),
         plain("POST /v1/sales/{id}/waiting-room/join", As::Fan),
         plain("GET /v1/sales/{id}/waiting-room/status", As::Fan),
         plain("POST /v1/sales/{id}/waiting-room/leave", As::Fan),

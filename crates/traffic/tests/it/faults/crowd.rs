@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::panic;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ use crate::process::{Line, PATIENCE, now, wait_for};
 const HANDS: usize = 24;
 /// On their way at any moment, as long as there are newcomers.
 const BUSY: usize = 40;
+/// The same while a long fault is waited for: the newcomers must last.
+const BUSY_MEANWHILE: usize = 4;
 /// Newcomers for one round, and the most that are made at once.
 const FANS_PER_ROUND: u64 = 800;
 const FANS_MAX: u64 = 10_000;
@@ -41,6 +43,7 @@ pub(super) struct Crowd {
     newcomers: Mutex<VecDeque<Visitor>>,
     here: Mutex<VecDeque<Visitor>>,
     busy: AtomicU64,
+    busy_max: AtomicUsize,
     done: Mutex<Vec<Visitor>>,
     dice: Mutex<Dice>,
     pub(super) seen: Seen,
@@ -82,6 +85,7 @@ impl Crowd {
             newcomers: Mutex::new(visitors),
             here: Mutex::default(),
             busy: AtomicU64::new(0),
+            busy_max: AtomicUsize::new(BUSY),
             done: Mutex::default(),
             dice: Mutex::new(Dice(seed)),
             seen: Seen::default(),
@@ -120,6 +124,13 @@ impl Crowd {
     /// A while in which the fans go on against whatever is broken.
     pub(super) fn for_a_while(&self, most_ms: u64) {
         thread::sleep(Duration::from_millis(most_ms / 4 + self.below(most_ms * 3 / 4)));
+    }
+
+    /// So long with only a few newcomers.
+    pub(super) fn with_few(&self, time: Duration) {
+        self.busy_max.store(BUSY_MEANWHILE, Relaxed);
+        thread::sleep(time);
+        self.busy_max.store(BUSY, Relaxed);
     }
 
     /// What was left open is settled, everybody who came goes on to his order, and nobody else comes.
@@ -178,7 +189,7 @@ impl Crowd {
         let at = (0..here.len()).find(|at| here[*at].is_due(round));
         let visitor = match at {
             Some(at) => here.remove(at),
-            None if here.iter().filter(|visitor| visitor.doubts < DOUBTS_MAX).count() < BUSY => {
+            None if here.iter().filter(|visitor| visitor.doubts < DOUBTS_MAX).count() < self.busy_max.load(Relaxed) => {
                 self.newcomers.lock().unwrap().pop_front()
             }
             None => None,

@@ -1,6 +1,5 @@
 //! Redis forgets, dies and freezes: limits are counted apart and hints do not come, and nothing else changes.
 
-use std::thread;
 use std::time::Duration;
 
 use testbed::Redis;
@@ -27,7 +26,7 @@ fn redis_is_flushed_killed_and_frozen() {
         crowd.goes_on(SOME);
         redis.freeze();
         crowd.goes_on(SOME);
-        thread::sleep(frozen);
+        crowd.with_few(frozen);
         crowd.goes_on(SOME);
         redis.thaw();
     });
