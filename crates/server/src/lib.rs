@@ -5,6 +5,7 @@ mod ambiguous;
 pub mod answer;
 pub mod app;
 pub mod body;
+mod browser;
 pub mod config;
 pub mod extract;
 pub mod follow;

@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 
 use crate::answer;
 use crate::app::Shared;
+use crate::browser;
 use crate::problem::Problem;
 use crate::problem_schema;
 use crate::routes::{
@@ -116,6 +117,7 @@ pub fn starting() -> Router {
     async fn close(request: Request, next: Next) -> Response {
         let mut response = next.run(request).await;
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        browser::protect(response.headers_mut(), false);
         response
     }
     Router::new()

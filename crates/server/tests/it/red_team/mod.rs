@@ -2,6 +2,7 @@
 //! that a test cannot pass because nothing works.
 
 mod admissions;
+mod browsers;
 mod flood;
 mod guesses;
 mod insiders;

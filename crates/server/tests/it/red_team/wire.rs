@@ -15,15 +15,19 @@ use crate::app::{ADMIN_KEY, TestApp};
 const SOON: Duration = Duration::from_secs(10);
 
 /// The real router behind the real listener.
-struct Served {
+pub(super) struct Served {
     app: TestApp,
     addr: SocketAddr,
     _shutdown: watch::Sender<bool>,
 }
 
 impl Served {
-    async fn new() -> Self {
-        let app = TestApp::start().await;
+    pub(super) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub(super) async fn with(env: &[(&'static str, &'static str)]) -> Self {
+        let app = TestApp::with(env).await;
         let listener = Listener::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
         let addr = listener.local_addrs().unwrap()[0];
         let (shutdown, asked) = watch::channel(false);
@@ -34,7 +38,7 @@ impl Served {
     }
 
     /// All that comes back until the other end closes. The last request of `text` asks for that.
-    async fn send(&self, text: &str) -> String {
+    pub(super) async fn send(&self, text: &str) -> String {
         let mut socket = TcpStream::connect(self.addr).await.unwrap();
         socket.write_all(text.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
