@@ -5,6 +5,7 @@
 #   MODEL_CASES  random histories of the store's model test, (5000), from case number SEED
 #   FORGED       admissions that must hold nothing, (1000000), with SEED
 #   FAULT_RUNS   runs of every fault test of the cluster, (20), with seeds from SEED on
+#   FAULT_ROUNDS faults in each of them, (5)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,7 +16,8 @@ SEED=${SEED:-1}
 MODEL_CASES=${MODEL_CASES:-5000}
 FORGED=${FORGED:-1000000}
 FAULT_RUNS=${FAULT_RUNS:-20}
-number N "$N"; number SEED "$SEED"; number MODEL_CASES "$MODEL_CASES"; number FORGED "$FORGED"; number FAULT_RUNS "$FAULT_RUNS"
+FAULT_ROUNDS=${FAULT_ROUNDS:-5}
+for name in N SEED MODEL_CASES FORGED FAULT_RUNS FAULT_ROUNDS; do number "$name" "${!name}"; done
 
 echo "== crash loop: $N rounds, seed $SEED"
 # The machine is ours here, so the time of a recovery is judged too.
@@ -35,6 +37,6 @@ TRAFFIC_FORGED_ADMISSIONS=$FORGED TRAFFIC_FORGED_SEED=$SEED \
 # Each run is a cluster of its own. One test at a time: each is a database, three or four processes and their fans.
 for ((seed = SEED; seed < SEED + FAULT_RUNS; seed++)); do
     echo "== faults of the cluster, seed $seed"
-    TRAFFIC_FAULT_ROUNDS=5 TRAFFIC_FAULT_SEED=$seed TRAFFIC_FAULT_FROZEN_MS=20000 \
+    TRAFFIC_FAULT_ROUNDS=$FAULT_ROUNDS TRAFFIC_FAULT_SEED=$seed TRAFFIC_FAULT_FROZEN_MS=20000 \
         cargo test --quiet --package traffic --test it -- --nocapture --test-threads 1 faults::
 done

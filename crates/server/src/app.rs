@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::admission::Admissions;
 use crate::config::{Config, ConfigError, Secret};
+use crate::guesses::Guesses;
 use crate::keys::{KEY_BYTES, Keys, seeded};
 use crate::limits::Limits;
 use crate::listener::ConnectionCounts;
@@ -60,6 +61,8 @@ pub struct App {
     pub tickets: TicketSigner,
     pub cookie: SessionCookie,
     pub limits: Limits,
+    /// Wrong keys, until they are in the audit.
+    pub guesses: Guesses,
     pub redis: Redis,
     pub proof_of_work: ProofOfWork,
     pub passwords: Passwords,
@@ -146,7 +149,8 @@ impl App {
             admissions: Admissions::new(Arc::clone(&keys)),
             tickets,
             cookie: SessionCookie { secure: !config.is_development() },
-            limits: Limits::new(redis.is_on()),
+            limits: Limits::new(&config.limits, redis.is_on()),
+            guesses: Guesses::default(),
             redis,
             passwords: Passwords::start(cores)?,
             payments: Arc::new(Simulated { latency: Duration::ZERO }),

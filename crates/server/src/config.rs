@@ -23,6 +23,7 @@ pub use secret::Secret;
 use settings::Merged;
 pub use settings::{Origin, Settings, Text};
 
+use crate::limits::Rates;
 use crate::proof_of_work::{self, Difficulty};
 use crate::redis::RedisUrl;
 
@@ -70,6 +71,7 @@ pub struct Config {
     pub hold_ttl: Duration,
     pub db_max_conns: u32,
     pub trusted_proxies: Vec<Cidr>,
+    pub limits: Rates,
     /// `None`: nobody has to prove work.
     pub proof_of_work: Option<Difficulty>,
     pub lab: bool,
@@ -153,6 +155,7 @@ impl Reader {
             hold_ttl: Duration::from_secs(u64::from(self.number("hold_ttl_minutes", 1..=60)) * 60),
             db_max_conns: self.number("db_max_conns", 1..=1000),
             trusted_proxies: self.parsed("trusted_proxies", parse_list).unwrap_or_default(),
+            limits: self.parsed("limits", str::parse).unwrap_or_default(),
             proof_of_work: self.parsed("proof_of_work", proof_of_work::setting).flatten(),
             lab,
             loadtest: self.loadtest(),

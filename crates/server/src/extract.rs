@@ -12,8 +12,10 @@ use serde::de::DeserializeOwned;
 use crate::admission::Admission;
 use crate::app::Shared;
 use crate::config::DEV_ADMIN_KEY;
+use crate::limits::RouteClass;
 use crate::problem::Problem;
 use crate::session::{self, SessionCookie};
+use crate::source::Source;
 
 /// What a path names. A part that is no text names nothing: the handler looks it up, and says so in its turn, after the
 /// credential.
@@ -149,8 +151,26 @@ impl FromRequestParts<Shared> for Operator {
             return Ok(Self);
         }
         app.metrics.operator_key_refused();
-        Err(Problem::admin_key())
+        Err(refused_key(parts, app, Problem::admin_key()))
     }
+}
+
+/// A key that is not the right one; none at all is no guess. Whoever guesses is told in the audit, and after a few of them
+/// a flood. A right key was let through before: nobody who shares the operator's address can lock the operator out.
+fn refused_key(parts: &Parts, app: &Shared, problem: Problem) -> Problem {
+    let shown = |name| parts.headers.get(name).is_some_and(|key| !key.is_empty());
+    if !shown("x-admin-key") && !shown("x-demo-key") && demo_key_in_query(parts).is_none() {
+        return problem;
+    }
+    let source = Source::of(parts, &app.config.trusted_proxies);
+    let flood = app.limits.check(RouteClass::Admin, source, app.clock.monotonic());
+    app.guesses.count(source, flood.is_err(), app.clock.wall());
+    flood.map_or_else(Problem::from, |()| problem)
+}
+
+fn demo_key_in_query(parts: &Parts) -> Option<&[u8]> {
+    let query = parts.uri.query().unwrap_or_default();
+    query.split('&').find_map(|pair| pair.strip_prefix("demo_key=")).map(str::as_bytes)
 }
 
 fn is_operator(headers: &HeaderMap, app: &Shared) -> bool {
@@ -175,11 +195,12 @@ impl FromRequestParts<Shared> for Demo {
         let Some(wanted) = &app.config.demo_api_key else {
             // Without a key of their own the demo routes are for this machine, and elsewhere for the operator.
             let here = !app.config.is_reachable_by_others() && names_this_machine(&parts.headers);
-            return if here || is_operator(&parts.headers, app) { Ok(Self) } else { Err(Problem::demo_key()) };
+            let may = here || is_operator(&parts.headers, app);
+            return if may { Ok(Self) } else { Err(refused_key(parts, app, Problem::demo_key())) };
         };
-        let query = parts.uri.query().unwrap_or_default();
-        let in_query = query.split('&').find_map(|pair| pair.strip_prefix("demo_key=")).map(str::as_bytes);
-        let offered = parts.headers.get("x-demo-key").map(|key| key.as_bytes()).or(in_query).unwrap_or_default();
-        if wanted.matches(offered) || is_operator(&parts.headers, app) { Ok(Self) } else { Err(Problem::demo_key()) }
+        let in_header = parts.headers.get("x-demo-key").map(|key| key.as_bytes());
+        let offered = in_header.or_else(|| demo_key_in_query(parts)).unwrap_or_default();
+        let may = wanted.matches(offered) || is_operator(&parts.headers, app);
+        if may { Ok(Self) } else { Err(refused_key(parts, app, Problem::demo_key())) }
     }
 }

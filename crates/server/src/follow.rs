@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, sleep};
 
 use crate::app::{App, Shared};
+use crate::guesses;
 
 /// A new phase is told in parts, one at a time: five in a second.
 const REFRESH_EVERY: Duration = Duration::from_millis(200);
@@ -19,6 +20,7 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 /// Goes on until `shutdown` turns true.
 pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
     let tail = app.store.is_shared().then(|| tokio::spawn(tail(Arc::clone(&app), shutdown.clone())));
+    let guesses = tokio::spawn(guesses::run(Arc::clone(&app), shutdown.clone()));
     let mut timer = tokio::time::interval(REFRESH_EVERY);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut requests = app.metrics.total();
@@ -36,6 +38,9 @@ pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
     }
     if let Some(tail) = tail {
         tail.abort();
+    }
+    if let Err(died) = guesses.await {
+        tracing::error!(%died, "what writes wrong keys into the audit");
     }
 }
 

@@ -10,7 +10,7 @@ mod tests;
 mod timers;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -217,13 +217,5 @@ fn set_up(stream: &TcpStream) {
     #[cfg(target_os = "linux")]
     if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(VANISHED)) {
         tracing::debug!(%error, "TCP_USER_TIMEOUT");
-    }
-}
-
-/// Who a connection is counted under: the address, or for IPv6 its /64, which is one customer's.
-fn source(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
-        v4 => v4,
     }
 }

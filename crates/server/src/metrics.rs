@@ -21,6 +21,12 @@ struct Answered {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfLimit {
+    class: &'static str,
+    by: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfSale {
     sale: String,
 }
@@ -91,7 +97,7 @@ impl Metrics {
         self.tick_failures.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A wrong or missing key on an operator's route. Counted only: a row each would let a guesser fill the disk.
+    /// A wrong or missing key on an operator's route.
     pub fn operator_key_refused(&self) {
         self.operator_keys_refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -171,6 +177,7 @@ impl Metrics {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
             registry.register(name, help, gauge);
         }
+        registry.register("limit_refusals", "Requests refused as a flood, by limit", refusals(app));
         if app.redis.is_on() {
             app.redis.figures.register(&mut registry);
         }
@@ -183,6 +190,15 @@ impl Metrics {
         encode(&mut text, &registry).expect("writing to a string does not fail");
         text
     }
+}
+
+fn refusals(app: &App) -> Family<OfLimit, Counter> {
+    let family = Family::<OfLimit, Counter>::default();
+    for (name, count) in app.limits.refused() {
+        let (class, by) = name.split_once('.').unwrap_or((name, ""));
+        family.get_or_create(&OfLimit { class, by }).inc_by(count);
+    }
+    family
 }
 
 fn register_rooms(registry: &mut Registry, app: &App) {

@@ -6,7 +6,7 @@ use domain::sale::FieldError;
 use http::StatusCode;
 use store::Failure;
 
-use crate::limits::RetryAfterMs;
+use crate::limits::{By, Exceeded, RetryAfterMs};
 use crate::passwords::Busy;
 use crate::proof_of_work;
 
@@ -196,9 +196,15 @@ impl From<FieldError> for Problem {
     }
 }
 
-impl From<RetryAfterMs> for Problem {
-    fn from(RetryAfterMs(ms): RetryAfterMs) -> Self {
-        let detail = "Too many requests of this kind from this account. Your place in line is not affected.";
+impl From<Exceeded> for Problem {
+    fn from(Exceeded { by, wait: RetryAfterMs(ms) }: Exceeded) -> Self {
+        let detail = match by {
+            By::Account => "Too many requests of this kind from this account. Your place in line is not affected.",
+            By::Address => {
+                "Too many requests of this kind from your network's address. Nothing happened: try again, or from another \
+                 network. A place in line is not affected."
+            }
+        };
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail).retry(ms.div_ceil(1000))
     }
 }
@@ -308,6 +314,8 @@ mod tests {
     fn a_refusal_for_lack_of_room_says_when_to_come_back() {
         assert_eq!(Problem::from(Refusal::RoomFull).retry_after_sec, Some(RETRY_AFTER_SEC));
         assert_eq!(Problem::from(Failure::Overloaded).retry_after_sec, Some(RETRY_AFTER_SEC));
-        assert_eq!(Problem::from(RetryAfterMs(1)).retry_after_sec, Some(1));
+        for by in [By::Account, By::Address] {
+            assert_eq!(Problem::from(Exceeded { by, wait: RetryAfterMs(1) }).retry_after_sec, Some(1));
+        }
     }
 }

@@ -4,7 +4,7 @@ use domain::Timestamp;
 use uuid::Uuid;
 
 use crate::error::Outcome;
-use crate::tx::{Query, Read, Tx};
+use crate::tx::{Lane, Query, Read, Tx, Verb};
 use crate::value::{Row, Value};
 
 /// Who did what to what.
@@ -34,6 +34,23 @@ pub(crate) async fn append<T: Tx>(tx: &mut T, act: &Act) -> Outcome<()> {
     )
     .await?;
     Ok(())
+}
+
+/// What was noticed, and is nobody's act. Writing it again writes nothing.
+pub struct Note {
+    pub acts: Vec<Act>,
+}
+
+impl Verb for Note {
+    type Done = ();
+    const LANE: Lane = Lane::Operator;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<()> {
+        for act in &self.acts {
+            append(tx, act).await?;
+        }
+        Ok(())
+    }
 }
 
 /// One act as it was written.

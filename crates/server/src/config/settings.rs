@@ -62,9 +62,12 @@ pub struct Settings {
     /// Connections to the database [env: DB_MAX_CONNS]
     #[arg(long, value_name = "N")]
     pub db_max_conns: Option<Text>,
-    /// Address blocks of balancers, which bring many clients, comma-separated [env: TRUSTED_PROXIES]
+    /// Address blocks of balancers, whose X-Forwarded-For is believed, comma-separated [env: TRUSTED_PROXIES]
     #[arg(long, value_name = "CIDRS")]
     pub trusted_proxies: Option<Text>,
+    /// Limits other than the defaults: NAME=COUNT/min:BURST or NAME=off, comma-separated [env: LIMITS]
+    #[arg(long, value_name = "LIMITS")]
+    pub limits: Option<Text>,
     /// on, off, or the easiest and hardest challenge: 25000..500000 [env: PROOF_OF_WORK]
     #[arg(long, value_name = "ON")]
     pub proof_of_work: Option<Text>,

@@ -116,6 +116,11 @@ fn wrong_values_name_the_setting_and_where_it_was_written() {
         ("hold_ttl_minutes = 61", "hold_ttl_minutes is `61`, not a whole number from 1 to 60"),
         ("db_max_conns = \"many\"", "db_max_conns is `many`, not a whole number"),
         ("trusted_proxies = \"10.0.0.0/99\"", "trusted_proxies is wrong: `10.0.0.0/99`"),
+        (
+            "limits = \"hold.account=9/min:9, fold.account=off\"",
+            "limits has `fold.account=off`: `fold.account` is no limit",
+        ),
+        ("limits = \"join.address=many/min:1\"", "limits has `join.address=many/min:1`: the count `many` is not"),
         ("proof_of_work = \"2000..1000\"", "proof_of_work 2000..1000: the easier one comes first"),
         ("proof_of_work = \"maybe\"", "proof_of_work is neither on, off nor a range such as"),
         ("lab = \"maybe\"", "lab is `maybe`, not on, off or auto"),

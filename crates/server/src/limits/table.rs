@@ -14,7 +14,7 @@ const ENTRIES_PER_SET: usize = 8;
 /// quick. A key beyond is told of after its next request.
 const DUE_MAX: usize = 8_192;
 
-/// What a table counts by. Addresses, when they come, are folded into the same 128 bits in tables of their own.
+/// What a table counts by: an account, or an address, which is folded into the same 128 bits.
 pub(super) type Key = u128;
 
 /// Fixed sets of a few keys each, found by hash; a set is searched and changed under its own lock.

@@ -15,8 +15,9 @@ use tokio::sync::{mpsc, watch};
 use tower::Service as _;
 
 use super::timers::{Activity, HeadTimer, Watched};
-use super::{ConnectionCounts, ConnectionLimits, Counted, Phase, set_up, source};
+use super::{ConnectionCounts, ConnectionLimits, Counted, Phase, set_up};
 use crate::config::Cidr;
+use crate::source::block;
 
 /// Read at once and not yet handled, and written and not yet taken: bounds the memory of a connection.
 /// A body of the usual 8 KiB and its head fit in.
@@ -59,7 +60,7 @@ impl Connections {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let is_proxy = proxies.iter().any(|proxy| proxy.contains(peer.ip()));
         let per_source_max = if is_proxy { usize::MAX } else { limits.per_source_max };
-        if let Some(counted) = counts.enter(source(peer.ip()), limits.connections_max, per_source_max) {
+        if let Some(counted) = counts.enter(block(peer.ip()), limits.connections_max, per_source_max) {
             set_up(&stream);
             tokio::spawn(run(Arc::clone(&self.0), stream, PeerAddr(peer), counted));
         }

@@ -297,7 +297,7 @@ async fn a_busy_address_is_named() {
 
 #[test]
 fn sources_are_addresses_and_for_ipv6_networks() {
-    let of = |text: &str| source(text.parse().unwrap()).to_string();
+    let of = |text: &str| crate::source::block(text.parse().unwrap()).to_string();
     assert_eq!(of("192.0.2.7"), "192.0.2.7");
     assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
     assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");

@@ -1,3 +1,5 @@
+//! What a proof is good for, and what is refused: changed, late, used, or made for another.
+
 use proptest::prelude::*;
 use serde_json::json;
 use uuid::Uuid;

@@ -18,6 +18,7 @@ use crate::problem::Problem;
 use crate::proof_of_work::Purpose;
 use crate::routes::proof_of_work::proof;
 use crate::session;
+use crate::source::Source;
 
 /// The longest address that mail can be sent to (RFC 5321).
 const EMAIL_CHARS_MAX: usize = 254;
@@ -56,8 +57,9 @@ pub struct Me {
 /// Makes an account and signs it in.
 #[utoipa::path(post, path = "/v1/auth/register", tag = "fan", request_body = Registration,
     responses((status = 201, body = Session), (status = 403, description = "a proof of work is missing or refused"),
-        (status = 409, description = "email_taken"), (status = 422)))]
-pub async fn register(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+        (status = 409, description = "email_taken"), (status = 422), (status = 429, description = "rate_limited")))]
+pub async fn register(State(app): State<Shared>, source: Source, request: Request) -> Result<Response, Problem> {
+    app.limits.check(RouteClass::Register, source, app.clock.monotonic())?;
     let header = proof(request.headers())?.map(str::to_owned);
     let asked: Registration = body::json(request, FAN_BYTES_MAX).await?.value;
     let email = email(&asked.email)?;
@@ -96,7 +98,8 @@ async fn make(
 /// Signs in with a password.
 #[utoipa::path(post, path = "/v1/auth/login", tag = "fan", request_body = Login,
     responses((status = 200, body = Session), (status = 401, description = "login_failed"), (status = 429)))]
-pub async fn login(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+pub async fn login(State(app): State<Shared>, source: Source, request: Request) -> Result<Response, Problem> {
+    app.limits.check(RouteClass::Login, source, app.clock.monotonic())?;
     let asked: Login = body::json(request, FAN_BYTES_MAX).await?.value;
     let Ok(email) = email(&asked.email) else { return Err(Refusal::LoginFailed.into()) };
     let Ok(password) = Password::parse(&asked.password) else { return Err(Refusal::LoginFailed.into()) };

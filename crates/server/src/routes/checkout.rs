@@ -20,6 +20,7 @@ use crate::body::{self, FAN_BYTES_MAX};
 use crate::extract::{Admitted, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
+use crate::source::Source;
 
 /// A repeat of a key waits so long for the first one's payment.
 const WAIT_FOR_FIRST: Duration = Duration::from_secs(10);
@@ -62,11 +63,12 @@ pub struct Confirmed {
 pub async fn checkout(
     State(app): State<Shared>,
     admitted: Admitted,
+    source: Source,
     Named(id): Named<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
-    app.limits.check(RouteClass::Checkout, admission.account, app.clock.monotonic())?;
+    app.limits.check_both(RouteClass::Checkout, admission.account, source, app.clock.monotonic())?;
     let headers = request.headers().clone();
     let asked: Checkout = body::json(request, FAN_BYTES_MAX).await?.value;
     let payment_token = payment_token(&asked)?;

@@ -21,6 +21,7 @@ use crate::body::{self, FAN_BYTES_MAX};
 use crate::extract::{Admitted, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
+use crate::source::Source;
 use crate::waiting_room::Room;
 
 /// A lost race for the best seats chooses again so often.
@@ -65,11 +66,12 @@ pub struct Hold {
 pub async fn place(
     State(app): State<Shared>,
     admitted: Admitted,
+    source: Source,
     Named(id): Named<String>,
     request: Request,
 ) -> Result<Response, Problem> {
     let admission = admitted.to(&app, id.parse().ok())?;
-    app.limits.check(RouteClass::Hold, admission.account, app.clock.monotonic())?;
+    app.limits.check_both(RouteClass::Hold, admission.account, source, app.clock.monotonic())?;
     let room = app.room(&id).await?;
     let headers = request.headers().clone();
     let wish: Wish = body::json(request, FAN_BYTES_MAX).await?.value;

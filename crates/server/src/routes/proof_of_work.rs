@@ -14,6 +14,7 @@ use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
 use crate::proof_of_work::{Challenge, Purpose, Refused};
+use crate::source::Source;
 
 const PROOF_HEADER: &str = "x-proof-of-work";
 
@@ -26,8 +27,9 @@ pub struct Registering {
 /// A challenge for who wants to register.
 #[utoipa::path(post, path = "/v1/auth/register/challenge", tag = "fan", request_body = Registering, responses(
     (status = 200, description = "solve it, and send the proof with the registration", body = Challenge),
-    (status = 204, description = "no proof is needed"), (status = 422)))]
-pub async fn to_register(State(app): State<Shared>, request: Request) -> Result<Response, Problem> {
+    (status = 204, description = "no proof is needed"), (status = 422), (status = 429, description = "rate_limited")))]
+pub async fn to_register(State(app): State<Shared>, source: Source, request: Request) -> Result<Response, Problem> {
+    app.limits.check(RouteClass::Challenge, source, app.clock.monotonic())?;
     let asked: Registering = body::json(request, FAN_BYTES_MAX).await?.value;
     let email = email(&asked.email)?;
     Ok(answer(&app, Purpose::Register { email: &email }))
@@ -41,9 +43,10 @@ pub async fn to_register(State(app): State<Shared>, request: Request) -> Result<
 pub async fn to_join(
     State(app): State<Shared>,
     Fan(account): Fan,
+    source: Source,
     Named(id): Named<String>,
 ) -> Result<Response, Problem> {
-    app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
+    app.limits.check_both(RouteClass::Challenge, account, source, app.clock.monotonic())?;
     let room = app.room(&id).await?;
     Ok(answer(&app, Purpose::Join { sale: room.id, account }))
 }

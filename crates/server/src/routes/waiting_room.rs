@@ -21,8 +21,9 @@ use crate::app::{App, Shared};
 use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
-use crate::proof_of_work::Purpose;
+use crate::proof_of_work::{Accepted, Purpose};
 use crate::routes::proof_of_work::proof;
+use crate::source::Source;
 use crate::waiting_room::Room;
 use crate::waiting_room::Visit;
 use crate::waiting_room::places::{Inside, Place};
@@ -83,6 +84,7 @@ pub struct Status {
 pub async fn join(
     State(app): State<Shared>,
     Fan(account): Fan,
+    source: Source,
     Named(id): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -93,26 +95,17 @@ pub async fn join(
             return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
         }
     }
-    app.limits.check(RouteClass::Join, account, app.clock.monotonic())?;
+    let of_address = app.limits.take_both(RouteClass::Join, account, source, app.clock.monotonic())?;
     let room = app.room(&id).await?;
-    // The rule is asked again in the transaction; here it spares the store those who come too early. Who has a place on
-    // another node by now gets it all the same.
-    let doors = || match live_place(&room, account) {
-        Some(place) => Ok(Some(place)),
-        None => room.sale().may_join(app.clock.wall()).map(|()| None),
-    };
-    if let Some(place) = app.surely(doors).await? {
-        return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
+    let step = at_the_doors(&app, &room, account, &headers).await;
+    match &step {
+        Ok(Step::Write(_)) => drop(of_address),
+        // Thousands behind one address who knock early, or ask without a proof, do not use up what they need at the doors.
+        _ => of_address.give_back(),
     }
-    let purpose = Purpose::Join { sale: room.id, account };
-    let (wall, now) = (app.clock.wall(), app.clock.monotonic());
-    let checked = proof(&headers).and_then(|proof| app.proof_of_work.check(purpose, proof, wall, now));
-    let worked = match checked {
-        Ok(worked) => worked,
-        Err(refused) => {
-            // A place that another node gave costs no work here.
-            app.catch_up().await?;
-            let place = live_place(&room, account).ok_or(refused)?;
+    let worked = match step? {
+        Step::Write(worked) => worked,
+        Step::Tell(place) => {
             return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
         }
     };
@@ -127,6 +120,33 @@ pub async fn join(
     };
     let answer = join_answer(&app, &room, account, Place { position, joined_at });
     Ok((status, ShortJson(answer)).into_response())
+}
+
+/// What a join comes to that memory knew no place for.
+enum Step {
+    Tell(Place),
+    Write(Accepted),
+}
+
+/// The rule is asked again in the transaction; here it spares the store those who come too early, or without the work that
+/// is asked for. Who has a place on another node by now gets it all the same.
+async fn at_the_doors(app: &App, room: &Room, account: AccountId, headers: &HeaderMap) -> Result<Step, Problem> {
+    let doors = || match live_place(room, account) {
+        Some(place) => Ok(Some(place)),
+        None => room.sale().may_join(app.clock.wall()).map(|()| None),
+    };
+    if let Some(place) = app.surely(doors).await? {
+        return Ok(Step::Tell(place));
+    }
+    let purpose = Purpose::Join { sale: room.id, account };
+    let (wall, now) = (app.clock.wall(), app.clock.monotonic());
+    match proof(headers).and_then(|proof| app.proof_of_work.check(purpose, proof, wall, now)) {
+        Ok(worked) => Ok(Step::Write(worked)),
+        Err(refused) => {
+            app.catch_up().await?;
+            Ok(Step::Tell(live_place(room, account).ok_or(refused)?))
+        }
+    }
 }
 
 /// The account's place, unless it is over: then joining makes a new one.

@@ -6,9 +6,8 @@
 //! Every answer is checked on the way: a 4xx or 5xx is a complete problem document, and an `internal` error that the
 //! test did not announce fails the test when the app is dropped.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -21,8 +20,8 @@ use server::app::{App, Ids, Outside, Shared, StartError};
 use server::config::{Config, Settings};
 use store::payment::Provider;
 use tower::ServiceExt;
-use uuid::Uuid;
 
+use crate::by_hand::{CountedIds, HandClock};
 use crate::profile::{Data, profile};
 
 /// 2026-11-23T12:00:00Z
@@ -34,34 +33,6 @@ pub(crate) const STREAMS_MAX: usize = 10;
 const TICK_MS: i64 = 200;
 /// Due for everything that the worker does at only some of its ticks.
 const EVERY_TICK: u64 = 50;
-
-#[derive(Default)]
-struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn wall(&self) -> Timestamp {
-        START.plus_ms(self.0.load(Ordering::SeqCst))
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::SeqCst).unsigned_abs())
-    }
-}
-
-/// Ascending and repeatable.
-#[derive(Default)]
-struct CountedIds(AtomicU64);
-
-impl Ids for CountedIds {
-    fn next(&self) -> Uuid {
-        let number = self.0.fetch_add(1, Ordering::SeqCst) + 1;
-        Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 | u128::from(number))
-    }
-
-    fn secret(&self) -> [u8; 32] {
-        [7; 32]
-    }
-}
 
 /// `internal` answers that nobody announced.
 type Broken = Arc<Mutex<Vec<String>>>;
@@ -126,6 +97,11 @@ impl TestApp {
     /// One node in both profiles: for what each node counts for itself.
     pub(crate) async fn one_node() -> Self {
         Self::stopped(&[], None).booted(1).await
+    }
+
+    /// The same with settings as the environment gives them.
+    pub(crate) async fn one_node_with(env: &[(&'static str, &'static str)]) -> Self {
+        Self::stopped(env, None).booted(1).await
     }
 
     /// One node on SQLite in both profiles. For what is so only there, a closed store that tells who is not in line or a
@@ -295,6 +271,9 @@ impl TestApp {
     pub(crate) async fn tick(&self) {
         self.hear(0).await;
         self.work(0).await;
+        for app in self.apps() {
+            server::guesses::tick(app).await.expect("the store answers");
+        }
         for node in 1..self.nodes.len() {
             self.hear(node).await;
             server::follow::refresh(self.at(node));
@@ -469,6 +448,13 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.parts = self.parts.header(name, value.as_ref());
+        self
+    }
+
+    /// Over a connection from this address.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        let peer = std::net::SocketAddr::new(address.parse().expect("an address"), 40_000);
+        self.parts = self.parts.extension(server::listener::PeerAddr(peer));
         self
     }
 

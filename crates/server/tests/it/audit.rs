@@ -94,14 +94,37 @@ async fn the_log_is_read_by_pages() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_counted_and_leaves_no_entry() {
+async fn wrong_keys_are_counted_and_told_once_for_each_address_and_minute() {
     let app = TestApp::one_node().await;
-    for key in ["", "dev-admin-kez"] {
-        let call = app.post("/v1/admin/events").header("x-admin-key", key);
-        call.send().await.refused(401, "admin_key_invalid");
+    let wrong = |key, address| app.post("/v1/admin/events").header("x-admin-key", key).from(address).send();
+    wrong("", "192.0.2.9").await.refused(401, "admin_key_invalid");
+    for _ in 0..10 {
+        wrong("dev-admin-kez", "192.0.2.1").await.refused(401, "admin_key_invalid");
     }
+    for _ in 0..5 {
+        wrong("dev-admin-kez", "192.0.2.1").await.refused(429, "rate_limited");
+    }
+    wrong("dev-admin-kez", "2001:db8::7").await.refused(401, "admin_key_invalid");
+    app.get("/v1/demo/dashboard").header("x-demo-key", "guess").from("2001:db8::8").send().await;
     let metrics = app.get("/metrics").send().await;
     let text = String::from_utf8(metrics.body.to_vec()).unwrap();
-    assert!(text.contains("traffic_operator_keys_refused_total 2"), "{text}");
-    assert!(acts(&audit(&app, "/v1/admin/audit").await).is_empty());
+    assert!(text.contains("traffic_operator_keys_refused_total 17"), "{text}");
+    assert!(text.contains("traffic_limit_refusals_total{class=\"admin\",by=\"address\"} 5"), "{text}");
+    app.tick().await;
+    assert!(acts(&audit(&app, "/v1/admin/audit").await).is_empty(), "the minute is not over");
+    app.advance(60_000);
+    app.tick().await;
+    app.tick().await;
+    let log = audit(&app, "/v1/admin/audit").await;
+    let mut told: Vec<_> = log["entries"].as_array().unwrap().iter().collect();
+    told.sort_by_key(|entry| entry["subject"].to_string());
+    let [v4, v6] = told[..] else { panic!("{log}") };
+    assert_eq!((&v4["act"], &v4["actor"]), (&json!("wrong_operator_key"), &json!("unknown")));
+    assert_eq!((&v4["subject"], &v6["subject"]), (&json!("192.0.2.1"), &json!("2001:db8::/64")));
+    let minute = domain::Timestamp(app.now().0 - 60_000);
+    let details = |wrong, flood| {
+        let node = app.shared().instance;
+        json!({ "minute": minute, "wrong": wrong, "refused_as_flood": flood, "node": node })
+    };
+    assert_eq!((&v4["details"], &v6["details"]), (&details(15, 5), &details(1, 0)));
 }

@@ -99,6 +99,35 @@ async fn registering_needs_a_proof_of_its_own_address() {
 }
 
 #[tokio::test]
+async fn challenges_are_limited_by_account_and_address_and_asking_without_a_proof_costs_the_address_no_join() {
+    let limits = ("LIMITS", "challenge.account=60/min:2, challenge.address=60/min:3, join.address=60/min:1");
+    let app = TestApp::one_node_with(&[("PROOF_OF_WORK", "1000..2000"), limits]).await;
+    let sale = app.sale_with(json!({ "admit_per_minute": 0 })).await;
+    let fans = app.fans(3).await;
+    let ask = |fan, address: &str| {
+        app.get(format!("/v1/sales/{sale}/waiting-room/challenge")).bearer(fan).from(address).send()
+    };
+    let (here, elsewhere) = ("198.51.100.7", "198.51.100.8");
+    for _ in 0..2 {
+        ask(&fans[0], here).await.expect(StatusCode::OK);
+    }
+    ask(&fans[0], here).await.refused(429, "rate_limited");
+    let proof = solve(ask(&fans[1], here).await.expect(StatusCode::OK));
+    ask(&fans[2], here).await.refused(429, "rate_limited");
+    let registering = |address: &str| {
+        app.post("/v1/auth/register/challenge").from(address).json(&json!({ "email": "ann@example.com" })).send()
+    };
+    registering(here).await.refused(429, "rate_limited");
+    registering(elsewhere).await.expect(StatusCode::OK);
+    for fan in &fans {
+        joining(&app, &sale, fan).from(here).send().await.refused(403, "proof_of_work_required");
+    }
+    let join = |fan, proof: &str| joining(&app, &sale, fan).from(here).header("x-proof-of-work", proof).send();
+    join(&fans[1], &proof).await.expect(StatusCode::CREATED);
+    join(&fans[2], "anything").await.refused(429, "rate_limited");
+}
+
+#[tokio::test]
 async fn without_the_setting_no_proof_is_asked_for() {
     let app = TestApp::start().await;
     let (sale, fan) = (app.sale().await, app.fan().await);

@@ -1,6 +1,6 @@
 //! The audit log and its seals: what was done stays told as it was told, or the chain says that it was not.
 
-use store::audit::{Act, AuditPage, Entry, Seal};
+use store::audit::{Act, AuditPage, Entry, Note, Seal};
 use store::audit_chain::{Chain, SealAudit, Sealed, VerifyAudit};
 use store::catalog::AdoptDemoSale;
 use store::{Lane, Outcome, Tx, Value, Verb};
@@ -76,6 +76,23 @@ pub(crate) async fn acts_are_read_in_order_by_page_and_by_subject(w: &mut World)
     assert_eq!(w.read(page(Some("a"), of_a[0].0.id, 10)).await, of_a[1..]);
     assert_eq!(w.read(page(None, all[0].0.id, 2)).await, all[1..3]);
     assert_eq!((&of_a[0].0.actor[..], &of_a[0].0.act[..]), ("operator", "test"));
+}
+
+pub(crate) async fn what_was_noticed_is_told_once_however_often_it_is_written(w: &mut World) {
+    let noticed =
+        |w: &World, subject: &str| Act { subject: subject.to_owned(), actor: "unknown".to_owned(), ..w.act() };
+    let acts = vec![noticed(w, "192.0.2.1"), noticed(w, "192.0.2.2")];
+    w.ask(Note { acts: acts.clone() }).await.expect("written");
+    w.advance(SEC);
+    // After an outcome that stayed unknown the same comes again, with what was noticed since.
+    let more = [acts.clone(), vec![noticed(w, "192.0.2.3")]].concat();
+    w.ask(Note { acts: more }).await.expect("written");
+    let told = w.acts().await;
+    let subjects: Vec<_> = told.iter().map(|(entry, _)| &entry.subject[..]).collect();
+    assert_eq!(subjects, ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+    assert_eq!((told[0].0.at, told[0].0.id), (told[1].0.at, acts[0].id));
+    assert!(told[0].0.at < told[2].0.at);
+    assert_eq!(w.seal().await.map(|sealed| sealed.entries), Some(3));
 }
 
 pub(crate) async fn every_act_is_sealed_once_and_the_chain_holds(w: &mut World) {

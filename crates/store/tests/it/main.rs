@@ -261,6 +261,7 @@ macro_rules! contract {
                 an_unknown_sale_has_no_terms_to_change
             }
             audit {
+                what_was_noticed_is_told_once_however_often_it_is_written
                 acts_are_read_in_order_by_page_and_by_subject
                 every_act_is_sealed_once_and_the_chain_holds
                 one_seal_holds_no_more_rows_than_a_command_may_write

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::{AccountId, Clock, SaleId, Timestamp};
-use server::limits::{Limits, RouteClass};
+use server::limits::{Limits, Rates, RouteClass};
 use server::redis::{Redis, RedisUrl};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -58,7 +58,7 @@ impl Node {
         let number = NODES.fetch_add(1, Ordering::Relaxed);
         let url = RedisUrl::parse(url).unwrap();
         let redis = Arc::new(Redis::new(Some(url), Uuid::from_u64_pair(0, number)));
-        let limits = Arc::new(Limits::new(true));
+        let limits = Arc::new(Limits::new(&Rates::default(), true));
         let running = (Arc::clone(&redis), Arc::clone(&limits));
         let task = tokio::spawn(async move { running.0.run(&running.1, &Still).await });
         let node = Self { limits, redis, started: Instant::now(), task };

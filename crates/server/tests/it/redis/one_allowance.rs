@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::AccountId;
 use proptest::prelude::*;
-use server::limits::{Limits, RouteClass};
+use server::limits::{Limits, Rates, RouteClass};
 use server::redis::{Commands, RedisUrl, exchange};
 use tokio::runtime::Runtime;
 
@@ -35,7 +35,13 @@ impl Cluster {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let url = RedisUrl::parse(&testbed::redis().url()).unwrap();
         let commands = runtime.block_on(Commands::open(&url, 0)).unwrap();
-        Self { runtime, commands, nodes: (0..nodes).map(|_| Limits::new(true)).collect(), now_ms: 0, account: new() }
+        Self {
+            runtime,
+            commands,
+            nodes: (0..nodes).map(|_| Limits::new(&Rates::default(), true)).collect(),
+            now_ms: 0,
+            account: new(),
+        }
     }
 
     fn now(&self) -> Duration {

@@ -49,8 +49,11 @@ fn two_workers_fight_for_the_lease() {
         thread::sleep(Duration::from_millis(500));
         cluster.workers[leader].server().thaw();
         crowd.goes_on(super::SOME);
-        assert!(cluster.workers[other].leads(), "who woke up took the lease from a leader who lives");
-        assert_eq!(epoch(cluster), before + 1, "one change of the lease");
+        // On a machine that is slow for longer than a lease there may be more changes, and each is fenced like the first.
+        assert!(epoch(cluster) > before, "somebody else took the lease");
+        wait_for("one worker to lead, and the other to know it", || {
+            cluster.workers[0].leads() != cluster.workers[1].leads()
+        });
     });
 }
 
