@@ -29,11 +29,16 @@ fn functions(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// `#[test]`, `#[tokio::test(..)]`; not any attribute that speaks of tests.
+fn is_mark(line: &str) -> bool {
+    line.strip_prefix("#[").and_then(|rest| rest.split([']', '(']).next()).is_some_and(|path| path.ends_with("test"))
+}
+
 /// Tests, and promises of the contract, which take the world.
 fn tests(text: &str) -> BTreeSet<&str> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let marked =
-        |at: usize| lines[..at].iter().rev().take_while(|line| line.starts_with('#')).any(|line| line.contains("test"));
+        |at: usize| lines[..at].iter().rev().take_while(|line| line.starts_with('#')).any(|line| is_mark(line));
     let is_test = |at: usize| marked(at) || lines[at].contains("&mut World");
     (0..lines.len()).filter(|at| is_test(*at)).flat_map(|at| functions(lines[at])).collect()
 }
@@ -75,7 +80,9 @@ fn is_there(command: &str, makefile: &str, scripts: &[Source], cli: &str) -> boo
 fn every_test_and_command_that_the_documents_name_exists() {
     let (security, trust, sources) = (security(), trust(), rust_files());
     let known: BTreeSet<&str> = sources.iter().flat_map(|source| tests(&source.text)).collect();
-    let rows = [rows(&security, "Attackers"), rows(&trust, "Races")].concat();
+    let by_the_thousand = rows(&security, "By the thousand");
+    assert_eq!(by_the_thousand.len(), 3, "the interface, the parsers, the connections");
+    let rows = [rows(&security, "Attackers"), by_the_thousand, rows(&trust, "Races")].concat();
     let (commands, named): (Vec<&str>, Vec<&str>) =
         rows.iter().flat_map(|row| tests_of(row)).partition(|name| is_command(name));
     assert!(named.len() > RACES && !commands.is_empty(), "the tables are read");
@@ -129,7 +136,7 @@ fn names_of_tests_are_found_and_other_words_are_not() {
     let found = rows(document, "Races");
     assert_eq!(found.len(), 1);
     assert_eq!(tests_of(&found[0]), ["one", "two"]);
-    let code = "fn helper() {}\n#[tokio::test(start_paused = true)]\nasync fn one() {}\npub(crate) async fn two(w: &mut World) {}\n    #[test]\n    fn three() {}\n";
+    let code = "fn helper() {}\n#[tokio::test(start_paused = true)]\nasync fn one() {}\npub(crate) async fn two(w: &mut World) {}\n    #[test]\n    fn three() {}\n#[expect(x, reason = \"a test\")]\nfn helps() {}\n";
     assert_eq!(tests(code), BTreeSet::from(["one", "three", "two"]));
 }
 
