@@ -18,6 +18,7 @@ use crate::guesses::Guesses;
 use crate::keys::{KEY_BYTES, Keys, seeded};
 use crate::limits::Limits;
 use crate::listener::ConnectionCounts;
+use crate::mail::Post;
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
 use crate::problem::Problem;
@@ -65,6 +66,7 @@ pub struct App {
     pub guesses: Guesses,
     pub redis: Redis,
     pub proof_of_work: ProofOfWork,
+    pub post: Post,
     pub passwords: Passwords,
     pub payments: Arc<dyn Provider>,
     pub metrics: Metrics,
@@ -145,6 +147,7 @@ impl App {
         };
         let keys = Arc::new(Keys::derive(&secret, config.jwt_secret_previous.as_ref()));
         Ok(Arc::new(Self {
+            post: Post::new(config.mail_url.as_ref(), config.mail_from.clone()),
             proof_of_work: ProofOfWork::new(config.proof_of_work, Arc::clone(&keys)),
             admissions: Admissions::new(Arc::clone(&keys)),
             tickets,

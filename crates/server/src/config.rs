@@ -24,6 +24,7 @@ use settings::Merged;
 pub use settings::{Origin, Settings, Text};
 
 use crate::limits::Rates;
+use crate::mail::{MailFrom, MailUrl};
 use crate::proof_of_work::{self, Difficulty};
 use crate::redis::RedisUrl;
 
@@ -34,6 +35,8 @@ const JWT_SECRET_BYTES_MIN: usize = 32;
 /// 16 random characters of base64 are 96 bits: beyond guessing over a network.
 const API_KEY_BYTES_MIN: usize = 16;
 const DEV_PORT: u16 = 8080;
+/// Where a node without data of its own has its folder.
+const NO_DATA: &str = "data/none";
 const HOW_TO_MAKE_ONE: &str = "make one with `openssl rand -hex 32`";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,9 @@ pub struct Config {
     pub limits: Rates,
     /// `None`: nobody has to prove work.
     pub proof_of_work: Option<Difficulty>,
+    /// `None`: nobody gets a one-time code.
+    pub mail_url: Option<MailUrl>,
+    pub mail_from: MailFrom,
     pub lab: bool,
     pub loadtest: LoadtestCaps,
 }
@@ -157,6 +163,8 @@ impl Reader {
             trusted_proxies: self.parsed("trusted_proxies", parse_list).unwrap_or_default(),
             limits: self.parsed("limits", str::parse).unwrap_or_default(),
             proof_of_work: self.parsed("proof_of_work", proof_of_work::setting).flatten(),
+            mail_url: self.mail_url(env),
+            mail_from: self.mail_from(),
             lab,
             loadtest: self.loadtest(),
         };
@@ -200,6 +208,33 @@ impl Reader {
             (None, Env::Production) => {
                 self.refuse("admin_api_key", &format!("is missing: {HOW_TO_MAKE_ONE}"));
                 Secret::new("")
+            }
+        }
+    }
+
+    fn mail_url(&mut self, env: Env) -> Option<MailUrl> {
+        match self.parsed("mail_url", MailUrl::parse) {
+            None if env == Env::Development => {
+                let data = self.text("database_url").and_then(|url| url.strip_prefix("sqlite://")).unwrap_or(NO_DATA);
+                Some(MailUrl::beside(Path::new(data)))
+            }
+            url => url,
+        }
+    }
+
+    /// Only files may come from nobody.
+    fn mail_from(&mut self) -> MailFrom {
+        let is_sent = self.text("mail_url").is_some_and(|url| url.starts_with("smtp"));
+        match self.parsed("mail_from", MailFrom::parse) {
+            Some(from) => from,
+            None => {
+                if is_sent && self.text("mail_from").is_none() {
+                    self.refuse(
+                        "mail_from",
+                        "is missing where mail_url names a server: `Tickets <tickets@example.com>`",
+                    );
+                }
+                MailFrom::nobody()
             }
         }
     }

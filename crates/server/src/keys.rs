@@ -33,6 +33,8 @@ pub struct KeySet {
     pub session: hmac::Key,
     /// Signs challenges of the proof of work.
     pub proof: hmac::Key,
+    /// Hides one-time codes from whoever reads the database.
+    pub code: hmac::Key,
     pub admission: SigningKey,
 }
 
@@ -67,6 +69,7 @@ impl KeySet {
         Self {
             session: hmac::Key::new(hmac::HMAC_SHA256, &expand(secret, b"session hmac-sha256")),
             proof: hmac::Key::new(hmac::HMAC_SHA256, &expand(secret, b"proof of work hmac-sha256")),
+            code: hmac::Key::new(hmac::HMAC_SHA256, &expand(secret, b"one-time code hmac-sha256")),
             admission: SigningKey::new("", &seeded(&expand(secret, b"admission ed25519"))),
         }
     }

@@ -13,6 +13,7 @@ pub mod guesses;
 pub mod keys;
 pub mod limits;
 pub mod listener;
+pub mod mail;
 pub mod metrics;
 pub mod passwords;
 pub mod problem;

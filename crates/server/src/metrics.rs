@@ -159,6 +159,8 @@ impl Metrics {
             ("proof_of_work_challenges", "Challenges given out", app.proof_of_work.figures.asked.get()),
             ("proof_of_work_accepted", "Proofs of work accepted", app.proof_of_work.figures.accepted.get()),
             ("proof_of_work_refused", "Proofs of work missing or refused", app.proof_of_work.figures.refused.get()),
+            ("mails_sent", "Mails that were handed over", app.post.figures.sent.load(Ordering::Relaxed)),
+            ("mails_failed", "Mails that could not be handed over", app.post.figures.failed.load(Ordering::Relaxed)),
             ("connections_accepted", "Connections taken since the start", app.connections.accepted()),
             ("connections_refused", "Connections closed at once by a cap", app.connections.refused()),
         ];

@@ -7,6 +7,7 @@ use http::StatusCode;
 use store::Failure;
 
 use crate::limits::{By, Exceeded, RetryAfterMs};
+use crate::mail::NoRoom;
 use crate::passwords::Busy;
 use crate::proof_of_work;
 
@@ -26,6 +27,9 @@ const RETRY_AFTER_SEC: u64 = 2;
 
 /// Streams are long, so room for one does not come soon; meanwhile the status can be asked for.
 const STREAM_RETRY_AFTER_SEC: u64 = 15;
+
+/// A full room of mails is empty by then.
+const MAIL_RETRY_AFTER_SEC: u64 = 60;
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
@@ -102,6 +106,11 @@ impl Problem {
     pub fn streams_full() -> Self {
         let detail = "Too many streams are open at this moment: ask for the status instead.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry(STREAM_RETRY_AFTER_SEC)
+    }
+
+    pub fn mail_off() -> Self {
+        let detail = "No mail goes out here: sign in with a password, or ask the operator to set MAIL_URL.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "mail_off", detail)
     }
 
     pub fn draining() -> Self {
@@ -218,6 +227,18 @@ impl From<proof_of_work::Refused> for Problem {
             proof_of_work::Refused::Used => "proof_of_work_used",
         };
         Self::new(StatusCode::FORBIDDEN, code, refused.to_string())
+    }
+}
+
+impl From<NoRoom> for Problem {
+    fn from(why: NoRoom) -> Self {
+        match why {
+            NoRoom::Off => Self::mail_off(),
+            NoRoom::Full => {
+                let detail = "Too many mails are on their way at this moment. Nothing happened; try again.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry(MAIL_RETRY_AFTER_SEC)
+            }
+        }
     }
 }
 

@@ -21,8 +21,8 @@ use crate::browser;
 use crate::problem::Problem;
 use crate::problem_schema;
 use crate::routes::{
-    admin, auth, checkout, demo, docs, health, holds, orders, pages, proof_of_work, sales, seats, stream, tickets,
-    waiting_room,
+    admin, auth, checkout, demo, docs, health, holds, login_code, orders, pages, proof_of_work, sales, seats, stream,
+    tickets, waiting_room,
 };
 
 #[derive(OpenApi)]
@@ -38,6 +38,8 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(auth::register))
         .routes(routes!(proof_of_work::to_register))
         .routes(routes!(auth::login))
+        .routes(routes!(login_code::ask))
+        .routes(routes!(login_code::verify))
         .routes(routes!(auth::me))
         .routes(routes!(sales::list))
         .routes(routes!(sales::one))

@@ -20,6 +20,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod lease;
 pub mod load;
+pub mod login_codes;
 mod migrations;
 pub mod order_book;
 pub mod orders;

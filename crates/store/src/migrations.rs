@@ -2,13 +2,14 @@
 //!
 //! Invariant: a step that was released is never changed; a later one is added.
 
-pub(crate) const STEPS: [&str; 6] = [
+pub(crate) const STEPS: [&str; 7] = [
     include_str!("migrations/0001_accounts.sql"),
     include_str!("migrations/0002_sales.sql"),
     include_str!("migrations/0003_waiting_room.sql"),
     include_str!("migrations/0004_shop.sql"),
     include_str!("migrations/0005_operator.sql"),
     include_str!("migrations/0006_nodes.sql"),
+    include_str!("migrations/0009_login_codes.sql"),
 ];
 
 /// The schema version that this program works with.

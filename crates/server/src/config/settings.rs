@@ -71,6 +71,12 @@ pub struct Settings {
     /// on, off, or the easiest and hardest challenge: 25000..500000 [env: PROOF_OF_WORK]
     #[arg(long, value_name = "ON")]
     pub proof_of_work: Option<Text>,
+    /// Who carries mail with one-time codes [env: MAIL_URL]
+    #[arg(long, value_name = "URL")]
+    pub mail_url: Option<Text>,
+    /// Whom mail is from: `Tickets <tickets@example.com>` [env: MAIL_FROM]
+    #[arg(long, value_name = "ADDRESS")]
+    pub mail_from: Option<Text>,
     /// on, off or auto (on in development) [env: TRAFFIC_LAB]
     #[arg(long, value_name = "ON")]
     pub lab: Option<Text>,

@@ -10,6 +10,8 @@ pub enum RouteClass {
     /// By account it counts wrong passwords only: taken before, so that many at once do not slip through, and given back
     /// after a right one.
     Login,
+    /// One-time codes. An account of this kind is whoever reads mail at an address, registered or not.
+    Code,
     /// Challenges of the proof of work: asking for many makes them harder for everybody.
     Challenge,
     /// A first join, which writes.
@@ -75,8 +77,9 @@ const fn of_address(name: &'static str, class: RouteClass, default: Rate) -> Kin
 
 /// For an account strict where an answer costs a write or a payment, and generous where it costs nothing. For an address
 /// generous always: a carrier's thousands of fans share one. What is answered from memory is not counted by address.
-pub(super) const KINDS: [Kind; 14] = [
+pub(super) const KINDS: [Kind; 15] = [
     of_account("login.account", RouteClass::Login, Rate::per_min(10, 10)),
+    of_account("code.account", RouteClass::Code, Rate::per_min(1, 3)),
     of_account("challenge.account", RouteClass::Challenge, Rate::per_min(60, 20)),
     of_account("join.account", RouteClass::Join, Rate::per_min(60, 20)),
     of_account("poll.account", RouteClass::Poll, Rate::per_sec(20, 200)),
@@ -177,7 +180,10 @@ mod tests {
         for (text, reason) in [
             ("", "has ``: write NAME=COUNT/min:BURST"),
             ("join.address", "has `join.address`: write NAME=COUNT/min:BURST"),
-            ("poll.account=off, join.adress=1/min:1", "`join.adress` is no limit; these are: login.account challenge."),
+            (
+                "poll.account=off, join.adress=1/min:1",
+                "`join.adress` is no limit; these are: login.account code.account ",
+            ),
             ("poll.address=1/sec:1", "`poll.address` is no limit"),
             ("hold.account=off,hold.account=off", "has `hold.account=off`: this limit is there twice"),
             ("hold.account=on", FORM),

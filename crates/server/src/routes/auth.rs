@@ -132,7 +132,7 @@ pub fn token(app: &App, account: AccountId) -> String {
     session::mint(&app.keys, account, app.clock.wall() + app.config.session_ttl)
 }
 
-fn signed_in(app: &App, account: AccountId, status: StatusCode) -> Response {
+pub(super) fn signed_in(app: &App, account: AccountId, status: StatusCode) -> Response {
     let token = token(app, account);
     let cookie = app.cookie.set(&token, app.config.session_ttl.as_secs());
     let mut response = (status, Json(Session { user_id: account.to_string(), token })).into_response();

@@ -8,6 +8,7 @@ pub mod docs;
 pub mod health;
 pub mod holds;
 pub mod keyed;
+pub mod login_code;
 pub mod new_sale;
 pub mod orders;
 pub mod page;

@@ -1,11 +1,12 @@
-//! Forgets idempotency keys thirty days after their sale.
+//! Forgets idempotency keys thirty days after their sale, and one-time codes after their end.
 
 use store::Failure;
 use store::idempotency::{Forget, OutlivedKeys};
+use store::login_codes::ForgetCodes;
 
 use crate::app::{App, KEPT_AFTER_END_SEC};
 
-/// Commands of a thousand keys in one run: a sale that goes on beside it must not notice.
+/// Commands of a thousand rows of a kind in one run: a sale that goes on beside it must not notice.
 const COMMANDS_MAX: usize = 50;
 
 pub async fn tick(app: &App) -> Result<(), Failure> {
@@ -15,6 +16,11 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
             break;
         }
         app.store.run(Forget(keys)).await?;
+    }
+    for _ in 0..COMMANDS_MAX {
+        if app.store.run(ForgetCodes).await? == 0 {
+            break;
+        }
     }
     Ok(())
 }

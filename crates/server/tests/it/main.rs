@@ -12,6 +12,7 @@ mod credentials;
 mod journey;
 mod limits;
 mod limits_by_address;
+mod login_code;
 mod nodes;
 mod operations;
 mod profile;

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     /// Numbers that are no time of the deciding clock. Said of each: one that is forgotten would keep a dead time.
-    const NO_DECIDING_TIME: [&str; 34] = [
+    const NO_DECIDING_TIME: [&str; 35] = [
         "admit_per_minute",
         "amount",
         "called",
@@ -161,6 +161,7 @@ mod tests {
         "through",
         "total",
         "total_seats",
+        "tries_left",
         "waiting_room_cap",
     ];
 

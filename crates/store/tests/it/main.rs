@@ -14,6 +14,7 @@ mod engine;
 mod holds;
 mod idempotency;
 mod joining;
+mod login_codes;
 mod model;
 mod nodes;
 mod planted_bugs;
@@ -234,6 +235,13 @@ macro_rules! contract {
                 an_address_that_exists_keeps_its_id
                 an_address_twice_in_one_batch_is_one_account
                 a_secret_is_made_once_and_kept
+            }
+            login_codes {
+                a_code_is_good_once
+                a_wrong_try_counts_and_a_few_end_the_code
+                a_code_ends_with_its_time_and_is_forgotten
+                one_code_many_times_at_once_is_one_login
+                each_code_has_tries_of_its_own
             }
             stats_export {
                 everybody_and_every_seat_is_in_exactly_one_state_at_every_step

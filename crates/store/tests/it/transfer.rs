@@ -1,6 +1,7 @@
 //! From SQLite to PostgreSQL: a whole installation goes on there as if nothing had been; or nothing is copied.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use domain::sale_change::{NewTerms, SaleChange};
 use domain::{AccountId, HoldId, OrderId, SaleId, Timestamp};
@@ -13,6 +14,7 @@ use store::catalog::{AdoptDemoSale, BuildSeats, CreateEvent, Event};
 use store::holds::PlaceHold;
 use store::keys::KeepSecret;
 use store::lease::Lead;
+use store::login_codes::NewCode;
 use store::queue::{JoinBatch, Joined};
 use store::settlement::Finished;
 use store::transfer::{Kind, Transfer, TransferError, Transferred};
@@ -73,6 +75,8 @@ async fn underway(w: &World) -> Underway {
         phone: None,
     };
     w.ask(ann).await.expect("registered");
+    let code = NewCode { id: w.id(), account: ANN, hash: [255; 32], tries: 5, life: Duration::from_secs(600) };
+    w.ask(code).await.expect("mailed");
     let event = Event {
         id: w.id(),
         name: "Zürich \u{1f3b8}\t\"Encore\"\\N\nsecond line".to_owned(),
