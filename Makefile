@@ -6,7 +6,7 @@ ifeq ($(origin HOST),environment)
 unexport HOST
 endif
 
-.PHONY: help desktop stop cluster cluster-stop up down seed sim assert-queue bench build test soak fmt lint deny
+.PHONY: help desktop stop cluster cluster-stop up down seed sim assert-queue bench build test soak fuzz interface fmt lint deny
 
 help:          ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -52,8 +52,15 @@ build:         ## the release binary
 test:          ## everything that must hold, from a clean clone
 	@scripts/test.sh
 
-soak:          ## the seeded tests at length: crash loop, model, faults of a cluster (N= SEED= MODEL_CASES= FAULT_RUNS=)
+soak:          ## the seeded tests at length: crash loop, model, forged admissions, faults of a cluster (N= SEED= MODEL_CASES= FORGED= FAULT_RUNS=)
 	@scripts/soak.sh
+
+fuzz:          ## tokens, ids, bodies, headers and addresses by the million, from a kept corpus (SECONDS_EACH= TARGETS= KEEP=1)
+	@scripts/fuzz.sh
+
+interface:     ## everything that openapi.json describes asked of a server, and each answer compared with it (EXAMPLES= SEED=)
+	@cargo build --package traffic
+	@scripts/schemathesis.sh
 
 fmt:           ## format the code
 	@cargo fmt --all

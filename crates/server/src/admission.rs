@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{Keys, SigningKey};
 
 const ISSUER: &str = "traffic";
+/// Tickets have another one.
+const TYPE: &str = "JWT";
 /// Long enough to be re-signed at half its life by fans who poll every 20 s, short enough to be little worth stealing.
 pub const ADMISSION_TTL_SEC: i64 = 90;
 /// Clocks of nodes may differ by this much.
@@ -110,7 +112,9 @@ impl Admissions {
     /// The library pins the algorithm and asks for the claims; their times are judged by [`Self::verify`],
     /// because the library would read the system's clock.
     fn check_signature(&self, token: &str) -> Option<Verified> {
-        let key = self.key(&decode_header(token).ok()?.kid?)?;
+        let header = decode_header(token).ok()?;
+        // Every kind of token says what it is, so that none can pass for another under any key.
+        let key = header.typ.filter(|typ| typ == TYPE).and_then(|_| self.key(&header.kid?))?;
         let claims = decode::<Claims>(token, &key.verifying, &self.validation).ok()?.claims;
         let at = |sec: i64| sec.checked_mul(1000).map(Timestamp);
         let admission =

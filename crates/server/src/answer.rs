@@ -12,7 +12,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::app::App;
+use crate::listener::PeerAddr;
 use crate::problem::Problem;
+use crate::{ambiguous, browser};
 
 /// Numbers the requests of one life of a node.
 static REQUESTS: AtomicU64 = AtomicU64::new(1);
@@ -39,14 +41,17 @@ impl<T: Serialize> IntoResponse for ShortJson<T> {
 pub async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = app.clock.monotonic();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
+    let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0.ip());
+    let tls = browser::came_over_tls(peer, &app.config.trusted_proxies, request.headers());
+    let mut response = match ambiguous::check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         response = write_problem(&app, route.as_ref(), response);
     }
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    browser::protect(response.headers_mut(), tls);
     let took = app.clock.monotonic().saturating_sub(started);
     app.metrics.answered(route.as_ref().map(MatchedPath::as_str), status, took);
     response

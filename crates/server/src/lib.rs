@@ -1,9 +1,11 @@
 //! Speaks HTTP: routes, credentials, limits, the waiting room's read model, and the worker's ticks.
 
 pub mod admission;
+mod ambiguous;
 pub mod answer;
 pub mod app;
 pub mod body;
+mod browser;
 pub mod config;
 pub mod extract;
 pub mod follow;
@@ -15,6 +17,7 @@ pub mod mail;
 pub mod metrics;
 pub mod passwords;
 pub mod problem;
+mod problem_schema;
 pub mod proof_of_work;
 pub mod redis;
 pub mod refusals;

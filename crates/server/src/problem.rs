@@ -74,6 +74,13 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", "This request cannot be understood.")
     }
 
+    /// Two readers could understand this request differently.
+    pub fn ambiguous(header: &str, what: &str) -> Self {
+        let detail = format!("{header}: {what}. Send this request in one meaning.");
+        let problem = Self::new(StatusCode::BAD_REQUEST, "ambiguous_request", detail);
+        Self { field: Some(header.to_owned()), ..problem }
+    }
+
     pub fn key_required() -> Self {
         let detail = "Send idempotency_key (or the Idempotency-Key header): 1 to 128 visible ASCII characters.";
         let problem = Self::new(StatusCode::BAD_REQUEST, "idempotency_key_required", detail);

@@ -17,7 +17,9 @@ use utoipa_axum::routes;
 
 use crate::answer;
 use crate::app::Shared;
+use crate::browser;
 use crate::problem::Problem;
+use crate::problem_schema;
 use crate::routes::{
     admin, auth, checkout, demo, docs, health, holds, login_code, orders, pages, proof_of_work, sales, seats, stream,
     tickets, waiting_room,
@@ -127,6 +129,7 @@ pub fn starting() -> Router {
     async fn close(request: Request, next: Next) -> Response {
         let mut response = next.run(request).await;
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        browser::protect(response.headers_mut(), false);
         response
     }
     Router::new()
@@ -144,6 +147,7 @@ fn describe(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     for (path, item) in &mut api.paths.paths {
         describe_path(path, item);
     }
+    problem_schema::describe(&mut api);
     let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     let admission = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
         "Authorization",

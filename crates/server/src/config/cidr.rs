@@ -9,6 +9,9 @@ pub struct Cidr {
     prefix_bits: u8,
 }
 
+/// What all IPv4 addresses that are written as IPv6 have in common.
+const MAPPED_BITS: u8 = 96;
+
 impl Cidr {
     /// An IPv4 address written as IPv6 (`::ffff:10.0.0.1`) counts as the IPv4 address it is.
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -42,6 +45,13 @@ impl FromStr for Cidr {
         if prefix_bits > most_bits {
             return Err(format!("`{text}` needs a prefix of 0 to {most_bits} bits"));
         }
+        // Addresses are looked at as the IPv4 addresses that they are: so is a block of them.
+        if address != address.to_canonical() {
+            let prefix_bits = prefix_bits.checked_sub(MAPPED_BITS).ok_or_else(|| {
+                format!("`{text}` is more than IPv4: a prefix of {MAPPED_BITS} to 128 bits is needed")
+            })?;
+            return Ok(Self { address: address.to_canonical(), prefix_bits });
+        }
         Ok(Self { address, prefix_bits })
     }
 }
@@ -52,6 +62,14 @@ mod tests {
 
     fn holds(block: &str, address: &str) -> bool {
         block.parse::<Cidr>().unwrap().contains(address.parse().unwrap())
+    }
+
+    #[test]
+    fn a_block_of_ipv4_written_as_ipv6_is_that_block_of_ipv4() {
+        assert!(holds("::ffff:10.0.0.1", "10.0.0.1") && !holds("::ffff:10.0.0.1", "10.0.0.2"));
+        assert!(holds("::ffff:10.0.0.0/104", "10.9.9.9") && holds("::ffff:10.0.0.0/104", "::ffff:10.9.9.9"));
+        assert!(!holds("::ffff:10.0.0.0/104", "11.0.0.1") && holds("::ffff:0.0.0.0/96", "192.0.2.1"));
+        assert!("::ffff:0.0.0.0/95".parse::<Cidr>().unwrap_err().contains("96"));
     }
 
     #[test]

@@ -41,12 +41,8 @@ fn figures(app: &App, room: &Room) -> String {
     format!("<table><caption>Demo sale <code>{}</code></caption>{rows}</table>", room.id)
 }
 
-pub fn page_headers() -> [(HeaderName, &'static str); 3] {
-    [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-    ]
+pub fn page_headers() -> [(HeaderName, &'static str); 1] {
+    [(header::CONTENT_SECURITY_POLICY, POLICY)]
 }
 
 fn page(figures: Option<&str>) -> String {

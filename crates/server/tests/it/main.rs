@@ -21,6 +21,7 @@ mod operations;
 mod profile;
 mod proof_of_work;
 mod races;
+mod red_team;
 mod redis;
 mod report;
 mod sale_changes;

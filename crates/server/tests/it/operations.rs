@@ -35,7 +35,13 @@ async fn every_operation_says_what_its_path_means_and_what_it_answers() {
         for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
             let name = format!("{method} {path}");
             assert!(operation["summary"].is_string(), "{name} has no summary");
-            assert!(operation["responses"].as_object().is_some_and(|all| !all.is_empty()), "{name} has no answers");
+            let answers = operation["responses"].as_object().unwrap();
+            assert!(answers.contains_key("default"), "{name} does not say that it may refuse");
+            assert!(answers.len() > 1, "{name} does not say what else it answers");
+            for (status, answer) in answers.iter().filter(|(status, _)| status.starts_with(['4', '5', 'd'])) {
+                let schema = &answer["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{name} {status}");
+            }
             let named: Vec<&str> =
                 path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
             assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{name} has the id of another operation");

@@ -11,6 +11,7 @@ mod goals;
 mod join;
 mod line;
 mod organiser;
+mod paced;
 mod postgres;
 mod program;
 mod redis;
@@ -19,7 +20,9 @@ mod requests;
 mod sample;
 mod shop;
 mod shuffle;
+mod slow;
 mod status;
+mod storm;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -64,6 +67,10 @@ struct Sizes {
     batches: Duration,
     /// Joins that a script in Redis is asked for.
     redis_joins: usize,
+    /// Connections that are slow at the same time.
+    slow: usize,
+    /// How long others go on beside a trouble.
+    trouble_window: Duration,
 }
 
 /// Long enough for steady figures, short enough for all of them in some minutes.
@@ -78,6 +85,8 @@ const FULL: Sizes = Sizes {
     restarts: 3,
     batches: Duration::from_secs(3),
     redis_joins: 200_000,
+    slow: 5_000,
+    trouble_window: Duration::from_secs(10),
 };
 
 /// Everything once or twice and small: proves that it runs, says nothing about time.
@@ -92,6 +101,8 @@ const SHORT: Sizes = Sizes {
     restarts: 2,
     batches: Duration::from_millis(50),
     redis_joins: 2_000,
+    slow: 200,
+    trouble_window: Duration::from_millis(500),
 };
 
 /// What every measure needs.
@@ -126,6 +137,8 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
             Measure::Join => ("join", join::measure),
             Measure::Line => ("line", line::measure),
             Measure::Shop => ("shop", shop::measure),
+            Measure::Slow => ("slow", slow::measure),
+            Measure::Storm => ("storm", storm::measure),
             Measure::Cluster => ("cluster", cluster::measure),
         };
         work(&bench, &mut report).with_context(|| format!("measuring {name}"))?;

@@ -66,6 +66,10 @@ pub(crate) enum Measure {
     Line,
     /// Holds and checkouts
     Shop,
+    /// Polls beside 5,000 connections that are slow
+    Slow,
+    /// Polls and joins in a storm of logins
+    Storm,
     /// The same on PostgreSQL, with Redis and without
     Cluster,
 }
