@@ -75,9 +75,11 @@ const fn of_address(name: &'static str, class: RouteClass, default: Rate) -> Kin
     Kind { name, class, by: By::Address, default }
 }
 
+const COUNT: usize = 15;
+
 /// For an account strict where an answer costs a write or a payment, and generous where it costs nothing. For an address
 /// generous always: a carrier's thousands of fans share one. What is answered from memory is not counted by address.
-pub(super) const KINDS: [Kind; 15] = [
+pub(super) const KINDS: [Kind; COUNT] = [
     of_account("login.account", RouteClass::Login, Rate::per_min(10, 10)),
     of_account("code.account", RouteClass::Code, Rate::per_min(1, 3)),
     of_account("challenge.account", RouteClass::Challenge, Rate::per_min(60, 20)),
@@ -102,7 +104,7 @@ pub(super) fn place(class: RouteClass, by: By) -> Option<usize> {
 
 /// All limits as an operator wants them; one that is off is `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rates(pub(super) [Option<Rate>; KINDS.len()]);
+pub struct Rates(pub(super) [Option<Rate>; COUNT]);
 
 impl Default for Rates {
     fn default() -> Self {
@@ -121,7 +123,7 @@ impl FromStr for Rates {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut rates = Self::default();
-        let mut named = [false; KINDS.len()];
+        let mut named = [false; COUNT];
         for part in text.split(',').map(str::trim) {
             let wrong = |why: String| format!("has `{part}`: {why}");
             let (name, written) =
