@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use domain::AccountId;
 pub use rates::{By, Rate, Rates, RouteClass};
-use rates::{KINDS, place};
+use rates::{COUNT, KINDS, place};
 use table::{Key, Table};
 
 use crate::source::Source;
@@ -52,7 +52,7 @@ pub fn gcra(tat: Duration, now: Duration, emission_interval: Duration, burst: u3
 }
 
 /// All limits of this node; what is off has none.
-pub struct Limits([Option<Limit>; KINDS.len()]);
+pub struct Limits([Option<Limit>; COUNT]);
 
 struct Limit {
     rate: Rate,

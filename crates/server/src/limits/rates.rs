@@ -75,7 +75,7 @@ const fn of_address(name: &'static str, class: RouteClass, default: Rate) -> Kin
     Kind { name, class, by: By::Address, default }
 }
 
-const COUNT: usize = 15;
+pub(super) const COUNT: usize = 15;
 
 /// For an account strict where an answer costs a write or a payment, and generous where it costs nothing. For an address
 /// generous always: a carrier's thousands of fans share one. What is answered from memory is not counted by address.
