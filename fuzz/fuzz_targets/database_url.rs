@@ -8,6 +8,10 @@ const PASSWORD: &str = "correct-horse-battery";
 
 fuzz_target!(|around: (&str, &str, &str)| {
     let (user, more, host) = around;
+    // The word is found by what it is compared with: written elsewhere too, it is no secret there.
+    if [user, more, host].iter().any(|text| text.contains(PASSWORD)) {
+        return;
+    }
     for text in [
         format!("postgres://{user}:{PASSWORD}{more}@{host}"),
         format!("postgres://{user}@{host}?password={PASSWORD}{more}"),
