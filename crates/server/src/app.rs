@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::sale::Sale;
 use domain::{Clock, Refusal, SaleId, Timestamp};
+use store::counts::Book;
 use store::lease::Lead;
 use store::payment::{Provider, Simulated};
 use store::{Failure, Store};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use crate::admission::Admissions;
 use crate::config::{Config, ConfigError, Secret};
+use crate::counts::Counts;
 use crate::guesses::Guesses;
 use crate::keys::{KEY_BYTES, Keys, seeded};
 use crate::limits::Limits;
@@ -24,9 +26,9 @@ use crate::passwords::Passwords;
 use crate::problem::Problem;
 use crate::proof_of_work::ProofOfWork;
 use crate::redis::Redis;
-use crate::refusals::Refusals;
 use crate::router;
 use crate::session::SessionCookie;
+use crate::signals::Signals;
 use crate::streams::Streams;
 use crate::tickets::TicketSigner;
 use crate::waiting_room::fill::fill;
@@ -71,7 +73,8 @@ pub struct App {
     pub passwords: Passwords,
     pub payments: Arc<dyn Provider>,
     pub metrics: Metrics,
-    pub refusals: Refusals,
+    pub refusals: Counts,
+    pub signals: Signals,
     pub connections: Arc<ConnectionCounts>,
     pub streams: Arc<Streams>,
     pub patience: Option<Duration>,
@@ -162,7 +165,8 @@ impl App {
             passwords: Passwords::start(cores)?,
             payments: Arc::new(Simulated { latency: Duration::ZERO }),
             metrics: Metrics::new(router::templates()),
-            refusals: Refusals::default(),
+            refusals: Counts::of(Book::Refusals),
+            signals: Signals::default(),
             connections,
             streams: Arc::new(Streams::new(streams_max)),
             patience,

@@ -1,5 +1,5 @@
 //! What every node does by itself, whatever its role: it keeps its rooms fresh, hears what other nodes did, and writes down
-//! whom it refused.
+//! what it counted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, sleep};
 
 use crate::app::{App, Shared};
-use crate::{guesses, refusals};
+use crate::{counts, guesses};
 
 /// A new phase is told in parts, one at a time: five in a second.
 const REFRESH_EVERY: Duration = Duration::from_millis(200);
@@ -21,7 +21,7 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(1);
 /// Goes on until `shutdown` turns true.
 pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
     let tail = app.store.is_shared().then(|| tokio::spawn(tail(Arc::clone(&app), shutdown.clone())));
-    let counting = tokio::spawn(refusals::run(Arc::clone(&app), shutdown.clone()));
+    let counting = tokio::spawn(counts::run(Arc::clone(&app), shutdown.clone()));
     let guesses = tokio::spawn(guesses::run(Arc::clone(&app), shutdown.clone()));
     let mut timer = tokio::time::interval(REFRESH_EVERY);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -42,7 +42,7 @@ pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
         tail.abort();
     }
     if let Err(error) = counting.await {
-        tracing::error!(%error, "the last counts of refusals were not written");
+        tracing::error!(%error, "what writes counts");
     }
     if let Err(died) = guesses.await {
         tracing::error!(%died, "what writes wrong keys into the audit");

@@ -158,6 +158,11 @@ impl Limits {
         Self(rates.0.map(|rate| rate.map(limit)))
     }
 
+    /// Somebody is counted by it.
+    pub fn is_on(&self, class: RouteClass, by: By) -> bool {
+        place(class, by).is_some_and(|at| self.0[at].is_some())
+    }
+
     /// Takes one from the allowance of an account or an address. `now` is monotonic time.
     pub fn check(&self, class: RouteClass, who: impl Into<Who>, now: Duration) -> Result<(), Exceeded> {
         let who = who.into();

@@ -82,6 +82,8 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(admin::exceptions::refusals))
         .routes(routes!(admin::exceptions::grant, admin::exceptions::list))
         .routes(routes!(admin::exceptions::revoke))
+        .routes(routes!(admin::signals::of_account))
+        .routes(routes!(admin::signals::of_sale))
         .routes(routes!(demo::config))
         .routes(routes!(demo::reset))
         .routes(routes!(demo::adopt))

@@ -9,8 +9,8 @@ use domain::{Refusal, SaleId, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::counts::{self, Book, OfSale};
 use crate::error::Outcome;
-use crate::refusals::{self, Refused};
 use crate::rows::{self, sale_columns};
 use crate::stats::{SaleStats, Stats};
 use crate::tx::{Query, Read, bulk};
@@ -31,7 +31,9 @@ pub struct Report {
     pub sections: Vec<Section>,
     pub buyers: Vec<Buyers>,
     /// What people were refused, by code.
-    pub refusals: Vec<Refused>,
+    pub refusals: Vec<OfSale>,
+    /// What was odd about people, by code. It has decided nothing.
+    pub signals: Vec<OfSale>,
     pub stats: Stats,
 }
 
@@ -116,7 +118,8 @@ impl Query for SaleReport {
             pauses,
             sections: sections(read, self.0, &seating).await?,
             buyers: buyers(read, self.0).await?,
-            refusals: refusals::of_sale(read, self.0).await?,
+            refusals: counts::of_sale(read, Book::Refusals, self.0).await?,
+            signals: counts::of_sale(read, Book::Signals, self.0).await?,
             stats,
         })
     }

@@ -20,6 +20,8 @@ pub enum RouteClass {
     Poll,
     /// Reading: seats, orders, tickets.
     Seats,
+    /// Whatever a fan asks the waiting room within a minute of a signal ([`crate::signals`]).
+    Odd,
     Hold,
     Checkout,
     /// Wrong keys of the operator or the demo. A right one is never refused.
@@ -64,18 +66,19 @@ pub(super) struct Kind {
     pub(super) name: &'static str,
     class: RouteClass,
     by: By,
-    default: Rate,
+    /// `None`: off unless the operator sets it.
+    default: Option<Rate>,
 }
 
 const fn of_account(name: &'static str, class: RouteClass, default: Rate) -> Kind {
-    Kind { name, class, by: By::Account, default }
+    Kind { name, class, by: By::Account, default: Some(default) }
 }
 
 const fn of_address(name: &'static str, class: RouteClass, default: Rate) -> Kind {
-    Kind { name, class, by: By::Address, default }
+    Kind { name, class, by: By::Address, default: Some(default) }
 }
 
-pub(super) const COUNT: usize = 15;
+pub(super) const COUNT: usize = 16;
 
 /// For an account strict where an answer costs a write or a payment, and generous where it costs nothing. For an address
 /// generous always: a carrier's thousands of fans share one. What is answered from memory is not counted by address.
@@ -85,6 +88,7 @@ pub(super) const KINDS: [Kind; COUNT] = [
     of_account("challenge.account", RouteClass::Challenge, Rate::per_min(60, 20)),
     of_account("join.account", RouteClass::Join, Rate::per_min(60, 20)),
     of_account("poll.account", RouteClass::Poll, Rate::per_sec(20, 200)),
+    Kind { name: "odd.account", class: RouteClass::Odd, by: By::Account, default: None },
     of_account("seats.account", RouteClass::Seats, Rate::per_sec(5, 50)),
     of_account("hold.account", RouteClass::Hold, Rate::per_min(120, 60)),
     of_account("checkout.account", RouteClass::Checkout, Rate::per_min(5, 20)),
@@ -108,7 +112,7 @@ pub struct Rates(pub(super) [Option<Rate>; COUNT]);
 
 impl Default for Rates {
     fn default() -> Self {
-        Self(KINDS.map(|kind| Some(kind.default)))
+        Self(KINDS.map(|kind| kind.default))
     }
 }
 

@@ -19,11 +19,12 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Method, StatusCode, header};
 use tokio::time::sleep;
 
-use super::waiting_room::{Status, looks_only, place, stands};
+use super::waiting_room::{Status, looks_only, moment, place, refuse_odd, stands};
 use crate::app::Shared;
 use crate::extract::{Fan, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
+use crate::signals::Trace;
 use crate::streams::Open;
 use crate::waiting_room::Room;
 use crate::waiting_room::listeners::Listener;
@@ -53,12 +54,16 @@ const SPREAD_MS: u64 = 2_000;
 pub async fn stream(
     State(app): State<Shared>,
     Fan(account): Fan,
+    trace: Trace,
     method: Method,
     headers: HeaderMap,
     Named(id): Named<String>,
 ) -> Result<Response, Problem> {
     app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
     let room = app.room(&id).await?;
+    refuse_odd(&app, room.id, account)?;
+    // It asks for nothing again by itself.
+    app.signals.polled(account, room.id, trace, moment(&app), 0);
     let (place, _) = place(&app, &room, account).await?;
     if looks_only(&method, &headers) {
         let status = stands(&app, &room, account, true).await?;

@@ -19,10 +19,11 @@ use super::sales::SeatsLeft;
 use crate::answer::ShortJson;
 use crate::app::{App, Shared};
 use crate::extract::{Fan, Named};
-use crate::limits::RouteClass;
+use crate::limits::{By, RouteClass};
 use crate::problem::Problem;
 use crate::proof_of_work::{Accepted, Purpose};
 use crate::routes::proof_of_work::proof;
+use crate::signals::{Moment, Trace};
 use crate::source::Source;
 use crate::waiting_room::Room;
 use crate::waiting_room::Visit;
@@ -85,18 +86,23 @@ pub async fn join(
     State(app): State<Shared>,
     Fan(account): Fan,
     source: Source,
+    trace: Trace,
     Named(id): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let seen = id.parse().ok().and_then(|sale| app.rooms.get(sale));
+    let sale: Option<SaleId> = id.parse().ok();
+    sale.map(|sale| refuse_odd(&app, sale, account)).transpose()?;
+    let seen = sale.and_then(|sale| app.rooms.get(sale));
     if let Some((room, place)) = seen.and_then(|room| live_place(&room, account).map(|place| (room, place))) {
         app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
         if let Some(place) = still_there(&app, &room, account, place).await {
+            app.signals.joined(account, room.id, trace, moment(&app));
             return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
         }
     }
     let of_address = app.limits.take_both(RouteClass::Join, account, source, app.clock.monotonic())?;
     let room = app.room(&id).await?;
+    app.signals.joined(account, room.id, trace, moment(&app));
     let step = at_the_doors(&app, &room, account, &headers).await;
     match &step {
         Ok(Step::Write(_)) => drop(of_address),
@@ -191,13 +197,30 @@ fn join_answer(app: &App, room: &Room, account: AccountId, place: Place) -> Join
 pub async fn status(
     State(app): State<Shared>,
     Fan(account): Fan,
+    trace: Trace,
     method: Method,
     headers: HeaderMap,
     Named(id): Named<String>,
 ) -> Result<ShortJson<Status>, Problem> {
     app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
     let room = app.room(&id).await?;
-    stands(&app, &room, account, looks_only(&method, &headers)).await.map(ShortJson)
+    refuse_odd(&app, room.id, account)?;
+    let status = stands(&app, &room, account, looks_only(&method, &headers)).await?;
+    app.signals.polled(account, room.id, trace, moment(&app), status.retry_after_ms);
+    Ok(ShortJson(status))
+}
+
+/// Only where the operator wants it: nobody is refused for a signal otherwise.
+pub(super) fn refuse_odd(app: &App, sale: SaleId, account: AccountId) -> Result<(), Problem> {
+    let now = app.clock.monotonic();
+    if app.limits.is_on(RouteClass::Odd, By::Account) && app.signals.is_odd(account, sale, now) {
+        app.limits.check(RouteClass::Odd, account, now)?;
+    }
+    Ok(())
+}
+
+pub(super) fn moment(app: &App) -> Moment {
+    Moment { wall: app.clock.wall(), monotonic: app.clock.monotonic() }
 }
 
 /// Where the account stands now. Who has been called goes inside by asking, unless this `looks_only`.

@@ -1,9 +1,9 @@
-//! Forgets idempotency keys, and who was refused what, thirty days after their sale, and one-time codes after their end.
+//! Forgets idempotency keys, and what was counted of people, thirty days after their sale, and one-time codes after their end.
 
 use store::Failure;
+use store::counts::{Book, ForgetCounts};
 use store::idempotency::{Forget, OutlivedKeys};
 use store::login_codes::ForgetCodes;
-use store::refusals::ForgetRefusals;
 
 use crate::app::{App, KEPT_AFTER_END_SEC};
 
@@ -18,9 +18,11 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
         }
         app.store.run(Forget(keys)).await?;
     }
-    for _ in 0..COMMANDS_MAX {
-        if app.store.run(ForgetRefusals { kept_sec: KEPT_AFTER_END_SEC }).await? == 0 {
-            break;
+    for book in [Book::Refusals, Book::Signals] {
+        for _ in 0..COMMANDS_MAX {
+            if app.store.run(ForgetCounts { book, kept_sec: KEPT_AFTER_END_SEC }).await? == 0 {
+                break;
+            }
         }
     }
     for _ in 0..COMMANDS_MAX {

@@ -275,7 +275,7 @@ impl TestApp {
     /// Everything that nodes do by themselves, once; then all have heard of it. Called after time went on, no look waits.
     pub(crate) async fn tick(&self) {
         for app in self.apps() {
-            server::refusals::tick(app).await.expect("the store answers");
+            server::counts::tick(app).await.expect("the store answers");
         }
         self.hear(0).await;
         self.work(0).await;

@@ -26,6 +26,7 @@ mod redis;
 mod report;
 mod sale_changes;
 mod seats_holds;
+mod signals;
 mod stream;
 mod tickets;
 mod waiting_room;

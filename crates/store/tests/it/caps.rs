@@ -11,10 +11,10 @@ use store::audit::AuditPage;
 use store::caps::SALT;
 use store::catalog::{BuildSeats, CreateEvent, CreateSale, Event};
 use store::checkout::{BeginCheckout, Begun};
+use store::counts::{Accounts, AddCounts, Book, Counted, CountsOf, ForgetCounts, OfAccount, OfSale};
 use store::exceptions::{Exceptions, GrantException, RevokeException};
 use store::holds::{ExpireHolds, PlaceHold};
 use store::keys::KeepSecret;
-use store::refusals::{AddRefusals, Counted, ForgetRefusals, RefusalsOf, Refused};
 use store::report::SaleReport;
 use store::sale_changes::ChangeSale;
 use store::settlement::Finished;
@@ -83,7 +83,9 @@ impl World {
         self.allow(&visit, Rule::Group, 0, true).await;
         let refused =
             Counted { account: visit.fan, sale, code: "cluster_cap_exceeded".to_owned(), minute: 7, times: 2 };
-        self.ask(AddRefusals(vec![refused])).await.expect("counted");
+        self.ask(AddCounts { book: Book::Refusals, counts: vec![refused.clone()] }).await.expect("counted");
+        let odd = Counted { code: "fast_polls".to_owned(), ..refused };
+        self.ask(AddCounts { book: Book::Signals, counts: vec![odd] }).await.expect("counted");
     }
 
     /// Two sales of one tour.
@@ -348,25 +350,35 @@ pub(crate) async fn two_sales_of_a_tour_at_once_sell_a_cluster_exactly_its_cap(w
     assert!(answers.iter().filter_map(|answer| answer.as_ref().err()).all(|refusal| *refusal == no), "{answers:?}");
 }
 
-pub(crate) async fn refusals_are_counted_by_account_code_and_minute(w: &mut World) {
+pub(crate) async fn refusals_and_signals_are_counted_by_account_code_and_minute(w: &mut World) {
     let sale = w.sale().await;
-    let fans = w.fans(2);
-    let counted = |account, code: &str, minute, times| Counted { account, sale, code: code.to_owned(), minute, times };
-    let rows = vec![counted(fans[0], "cap_exceeded", 7, 2), counted(fans[1], "cap_exceeded", 7, 1)];
-    w.ask(AddRefusals(rows)).await.expect("counted");
-    let rows = vec![counted(fans[0], "cap_exceeded", 7, 3), counted(fans[0], "unavailable", 8, 1)];
-    w.ask(AddRefusals(rows)).await.expect("counted");
-    let told = w.read(RefusalsOf { account: fans[0], sale: Some(sale) }).await;
-    assert_eq!(told, [counted(fans[0], "unavailable", 8, 1), counted(fans[0], "cap_exceeded", 7, 5)]);
-    assert_eq!(w.read(RefusalsOf { account: fans[0], sale: None }).await, told);
-    assert_eq!(w.read(RefusalsOf { account: fans[0], sale: Some(w.id()) }).await, []);
-    let refused = |code: &str, times, accounts| Refused { code: code.to_owned(), times, accounts };
-    let report = w.read(SaleReport(sale)).await;
-    assert_eq!(report.refusals, [refused("cap_exceeded", 6, 2), refused("unavailable", 1, 1)]);
-    let forget = || ForgetRefusals { kept_sec: 86_400 };
+    for book in [Book::Refusals, Book::Signals] {
+        let fans = w.fans(2);
+        let counted =
+            |account, code: &str, minute, times| Counted { account, sale, code: code.to_owned(), minute, times };
+        let counts = vec![counted(fans[0], "cap_exceeded", 7, 2), counted(fans[1], "cap_exceeded", 7, 1)];
+        w.ask(AddCounts { book, counts }).await.expect("counted");
+        let counts = vec![counted(fans[0], "cap_exceeded", 7, 3), counted(fans[0], "cap_exceeded", 8, 1)];
+        w.ask(AddCounts { book, counts }).await.expect("counted");
+        let told = w.read(CountsOf { book, account: fans[0], sale: Some(sale) }).await;
+        assert_eq!(told, [counted(fans[0], "cap_exceeded", 8, 1), counted(fans[0], "cap_exceeded", 7, 5)]);
+        assert_eq!(w.read(CountsOf { book, account: fans[0], sale: None }).await, told);
+        assert_eq!(w.read(CountsOf { book, account: fans[0], sale: Some(w.id()) }).await, []);
+        let code = || "cap_exceeded".to_owned();
+        let of =
+            |account, times, minutes, last_minute| OfAccount { account, code: code(), times, minutes, last_minute };
+        assert_eq!(w.read(Accounts { book, sale }).await, [of(fans[0], 6, 2, 8), of(fans[1], 1, 1, 7)]);
+        let report = w.read(SaleReport(sale)).await;
+        let (told, others) =
+            if book == Book::Refusals { (report.refusals, report.signals) } else { (report.signals, report.refusals) };
+        assert_eq!(told, [OfSale { code: code(), times: 7, accounts: 2 }]);
+        assert_eq!(others.len(), usize::from(book == Book::Signals), "each book is for itself");
+    }
+    let forget = |book| ForgetCounts { book, kept_sec: 86_400 };
     w.advance(2 * 86_400 * SEC);
-    assert_eq!(w.ask(forget()).await, Ok(0), "the sale has been over for a day and not longer");
+    assert_eq!(w.ask(forget(Book::Refusals)).await, Ok(0), "the sale has been over for a day and not longer");
     w.advance(1);
-    assert_eq!(w.ask(forget()).await, Ok(3));
-    assert_eq!(w.read(RefusalsOf { account: fans[0], sale: None }).await, []);
+    assert_eq!(w.ask(forget(Book::Refusals)).await, Ok(3));
+    assert_eq!(w.read(Accounts { book: Book::Refusals, sale }).await, []);
+    assert_eq!(w.ask(forget(Book::Signals)).await, Ok(3));
 }

@@ -274,7 +274,7 @@ macro_rules! contract {
                 an_exception_that_is_taken_back_allows_nothing_new
                 the_sales_of_a_tour_share_a_cap
                 two_sales_of_a_tour_at_once_sell_a_cluster_exactly_its_cap
-                refusals_are_counted_by_account_code_and_minute
+                refusals_and_signals_are_counted_by_account_code_and_minute
             }
             accounts {
                 an_account_is_found_by_address_and_by_id

@@ -12,8 +12,8 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::accounts::ById;
+use store::counts::{Book, Counted, CountsOf};
 use store::exceptions::{Exception, Exceptions, GrantException, RevokeException};
-use store::refusals::{Counted, RefusalsOf};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -57,7 +57,7 @@ pub async fn refusals(
     Named(id): Named<String>,
     Query(of): Query<OfSale>,
 ) -> Result<Json<Value>, Problem> {
-    let account = account(&app, &id).await?.ok_or_else(not_found)?;
+    let account = account(&app, &id).await?.ok_or_else(no_account)?;
     let unknown = || Problem::field("sale_id", "sale_id: there is no sale with this id.");
     let sale: Option<SaleId> = of.sale_id.as_deref().map(|id| id.parse().map_err(|_| unknown())).transpose()?;
     let exceptions = match sale {
@@ -69,7 +69,7 @@ pub async fn refusals(
         }
         None => Vec::new(),
     };
-    let counted = app.store.read(RefusalsOf { account, sale }).await?;
+    let counted = app.store.read(CountsOf { book: Book::Refusals, account, sale }).await?;
     Ok(Json(json!({
         "user_id": account,
         "refusals": counted.iter().map(refusal_json).collect::<Vec<_>>(),
@@ -134,12 +134,12 @@ pub async fn revoke(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn account(app: &App, text: &str) -> Result<Option<AccountId>, Problem> {
+pub(super) async fn account(app: &App, text: &str) -> Result<Option<AccountId>, Problem> {
     let Ok(id) = text.parse::<AccountId>() else { return Ok(None) };
     Ok(app.store.read(ById(id)).await?.map(|account| account.id))
 }
 
-fn not_found() -> Problem {
+pub(super) fn no_account() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "account_not_found", "There is no account with this id.")
 }
 

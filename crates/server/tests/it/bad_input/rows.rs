@@ -388,6 +388,8 @@ pub(super) fn rows(event: &str, user: &str) -> Vec<Row> {
             .concat(),
         },
         plain("DELETE /v1/admin/sales/{id}/exceptions/{exception_id}", As::Operator),
+        plain("GET /v1/admin/accounts/{id}/signals", As::Operator),
+        plain("GET /v1/admin/sales/{id}/signals", As::Operator),
         plain("GET /v1/admin/accounts/{id}/refusals", As::Operator),
         plain("GET /v1/admin/audit", As::Operator),
         plain("GET /v1/admin/audit.ndjson", As::Operator),

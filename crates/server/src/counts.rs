@@ -1,5 +1,5 @@
-//! Who was told "no" in the shop, and by which rule: counted in memory by account, sale, code and minute, and handed to the
-//! store in bulk every few seconds. A row for each "no" would let a flood fill the disk.
+//! What happens often with an account, its refusals and its signals: counted in memory by account, sale, code and minute,
+//! and handed to the store in bulk every few seconds. A row for each would let a flood fill the disk.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::{AccountId, SaleId, Timestamp};
 use store::Failure;
-use store::refusals::{AddRefusals, Counted};
+use store::counts::{AddCounts, Book, Counted};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -26,13 +26,22 @@ const MINUTE_MS: i64 = 60_000;
 type Key = (AccountId, SaleId, &'static str, i64);
 
 /// What is not written yet.
-#[derive(Default)]
-pub struct Refusals {
+pub struct Counts {
+    book: Book,
     counts: Mutex<HashMap<Key, i64>>,
     dropped: AtomicU64,
 }
 
-impl Refusals {
+impl Counts {
+    pub fn of(book: Book) -> Self {
+        Self { book, counts: Mutex::default(), dropped: AtomicU64::new(0) }
+    }
+
+    /// One more.
+    pub fn count(&self, account: AccountId, sale: SaleId, code: &'static str, wall: Timestamp) {
+        self.add([((account, sale, code, wall.millis().div_euclid(MINUTE_MS)), 1)]);
+    }
+
     /// Counts the "no" of an answer, and hands the answer on.
     pub fn noted<T>(
         &self,
@@ -44,7 +53,7 @@ impl Refusals {
         if let Err(problem) = &answer
             && problem.status.is_client_error()
         {
-            self.add([((account, sale, problem.code, wall.millis().div_euclid(MINUTE_MS)), 1)]);
+            self.count(account, sale, problem.code, wall);
         }
         answer
     }
@@ -60,6 +69,13 @@ impl Refusals {
         }
     }
 
+    /// As often as they were counted.
+    #[cfg(test)]
+    pub(crate) fn codes(&self) -> Vec<&'static str> {
+        let counted = |(key, times): (&Key, &i64)| std::iter::repeat_n(key.2, usize::try_from(*times).unwrap_or(0));
+        self.lock().iter().flat_map(counted).collect()
+    }
+
     fn take(&self) -> Vec<(Key, i64)> {
         std::mem::take(&mut *self.lock()).into_iter().collect()
     }
@@ -71,11 +87,16 @@ impl Refusals {
 
 /// Writes what was counted. What certainly was not written is kept for the next time.
 pub async fn tick(app: &App) -> Result<(), Failure> {
-    let dropped = app.refusals.dropped.swap(0, Ordering::Relaxed);
+    write(app, &app.refusals).await?;
+    write(app, app.signals.counts()).await
+}
+
+async fn write(app: &App, of: &Counts) -> Result<(), Failure> {
+    let dropped = of.dropped.swap(0, Ordering::Relaxed);
     if dropped > 0 {
-        tracing::warn!(dropped, "more different refusals than are kept: these were not counted");
+        tracing::warn!(dropped, "more different counts than are kept: these were left out");
     }
-    let counts = app.refusals.take();
+    let counts = of.take();
     let mut parts = counts.chunks(store::MOST_ROWS_PER_COMMAND);
     while let Some(part) = parts.next() {
         let counted = |((account, sale, code, minute), times): &(Key, i64)| Counted {
@@ -85,11 +106,13 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
             minute: *minute,
             times: *times,
         };
-        if let Err(failure) = app.store.run(AddRefusals(part.iter().map(counted).collect())).await {
+        if let Err(failure) =
+            app.store.run(AddCounts { book: of.book, counts: part.iter().map(counted).collect() }).await
+        {
             if !matches!(failure, Failure::Unknown) {
-                app.refusals.add(part.iter().copied());
+                of.add(part.iter().copied());
             }
-            parts.for_each(|part| app.refusals.add(part.iter().copied()));
+            parts.for_each(|part| of.add(part.iter().copied()));
             return Err(failure);
         }
     }
@@ -109,13 +132,13 @@ pub(crate) async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
     }
     match tokio::time::timeout(PATIENCE, tick(&app)).await {
         Ok(done) => report(done),
-        Err(_) => tracing::warn!("the last counts of refusals were not written"),
+        Err(_) => tracing::warn!("the last counts were not written"),
     }
 }
 
 fn report(done: Result<(), Failure>) {
     if let Err(error) = done {
-        tracing::warn!(%error, "refusals could not be counted; the next time tries again");
+        tracing::warn!(%error, "counts could not be written; the next time tries again");
     }
 }
 
@@ -126,7 +149,7 @@ mod tests {
 
     use super::*;
 
-    fn refused(refusals: &Refusals, account: u128, ms: i64) {
+    fn refused(refusals: &Counts, account: u128, ms: i64) {
         let no: Result<(), Problem> = Err(Refusal::CapExceeded { cap: 4, already: 4 }.into());
         let account = AccountId(Uuid::from_u128(account));
         assert!(refusals.noted(account, SaleId(Uuid::nil()), Timestamp(ms), no).is_err());
@@ -134,7 +157,7 @@ mod tests {
 
     #[test]
     fn one_minute_of_one_account_is_one_count() {
-        let refusals = Refusals::default();
+        let refusals = Counts::of(Book::Refusals);
         [0, 59_999, 60_000].into_iter().for_each(|ms| refused(&refusals, 1, ms));
         let busy: Result<(), Problem> = Err(Problem::overloaded());
         let nobody = (AccountId(Uuid::nil()), SaleId(Uuid::nil()));
@@ -147,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_flood_from_ever_new_accounts_takes_no_more_memory() {
-        let refusals = Refusals::default();
+        let refusals = Counts::of(Book::Refusals);
         (0..KEPT_MAX as u128 + 10).for_each(|account| refused(&refusals, account, 0));
         refused(&refusals, 0, 1);
         assert_eq!(refusals.dropped.load(Ordering::Relaxed), 10);
