@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::app::{Fan, TestApp};
 
+/// More than six pages send in a minute, however short the time that they are asked to wait.
+const FLOOD: usize = 400;
+
 /// Many times as often as asked, within one minute, always of one node.
 async fn polls_fast(app: &TestApp, sale: &str, fan: &Fan, times: usize) -> u16 {
     let mut last = StatusCode::OK;
@@ -26,13 +29,13 @@ async fn written(app: &TestApp) {
 
 #[tokio::test]
 async fn who_polls_many_times_as_often_as_asked_is_a_signal_and_keeps_his_place() {
-    let app = TestApp::start().await;
+    let app = TestApp::with(&[("LIMITS", "poll.account=off")]).await;
     let sale = app.sale_with(json!({ "admit_per_minute": 0 })).await;
     let fans = app.fans(2).await;
     for fan in &fans {
         app.on(0).join(&sale, fan).await.expect(StatusCode::CREATED);
     }
-    assert_eq!(polls_fast(&app, &sale, &fans[1], 150).await, 200);
+    assert_eq!(polls_fast(&app, &sale, &fans[1], FLOOD).await, 200);
     assert_eq!(polls_fast(&app, &sale, &fans[0], 3).await, 200);
     written(&app).await;
     let signals = of_sale(&app, &sale).await;
@@ -48,13 +51,13 @@ async fn who_polls_many_times_as_often_as_asked_is_a_signal_and_keeps_his_place(
 
 #[tokio::test]
 async fn only_where_the_operator_limits_odd_accounts_is_one_refused_and_openly() {
-    let app = TestApp::with(&[("LIMITS", "odd.account=1/min:2")]).await;
+    let app = TestApp::with(&[("LIMITS", "odd.account=1/min:2, poll.account=off")]).await;
     let sale = app.sale_with(json!({ "admit_per_minute": 0 })).await;
     let fans = app.fans(2).await;
     for fan in &fans {
         app.on(0).join(&sale, fan).await.expect(StatusCode::CREATED);
     }
-    assert_eq!(polls_fast(&app, &sale, &fans[0], 150).await, 429);
+    assert_eq!(polls_fast(&app, &sale, &fans[0], FLOOD).await, 429);
     app.on(0).status(&sale, &fans[0]).await.refused(429, "rate_limited");
     assert_eq!(polls_fast(&app, &sale, &fans[1], 5).await, 200, "nobody else is limited by it");
     app.advance(60_000);
