@@ -7,7 +7,7 @@ use aws_lc_rs::hmac;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use domain::{AccountId, Refusal};
+use domain::AccountId;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use store::accounts::ByEmail;
@@ -77,11 +77,17 @@ pub async fn ask(State(app): State<Shared>, source: Source, request: Request) ->
 pub async fn verify(State(app): State<Shared>, source: Source, request: Request) -> Result<Response, Problem> {
     app.limits.check(RouteClass::Login, source, app.clock.monotonic())?;
     let tried: CodeTry = body::json(request, FAN_BYTES_MAX).await?.value;
-    let id: Uuid = tried.code_id.parse().map_err(|_| Refusal::LoginFailed)?;
+    let id: Uuid = tried.code_id.parse().map_err(|_| wrong())?;
     let digits: String = tried.code.chars().filter(|c| !c.is_whitespace()).collect();
     let (store, hash) = (app.store.clone(), hash(&app, id, &digits));
     let account = app.detached(async move { Ok(store.run(UseCode { id, hash }).await?) }).await?;
-    Ok(signed_in(&app, account.ok_or(Refusal::LoginFailed)?, StatusCode::OK))
+    Ok(signed_in(&app, account.ok_or_else(wrong)?, StatusCode::OK))
+}
+
+/// The same for a wrong one, a used one and one whose time is over.
+fn wrong() -> Problem {
+    let detail = "This code is wrong, used or too old: ask for another one.";
+    Problem::new(StatusCode::UNAUTHORIZED, "login_failed", detail)
 }
 
 async fn mail(app: Shared, account: AccountId, to: String, id: Uuid, digits: String, stamp: Stamp) {
