@@ -9,6 +9,7 @@
 mod demand;
 mod used;
 
+use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -208,6 +209,12 @@ pub fn setting(text: &str) -> Result<Option<Difficulty>, String> {
         "off" => Ok(None),
         "on" => difficulty(EASY_TO_HARD.0, EASY_TO_HARD.1).map(Some),
         range => range.parse().map(Some),
+    }
+}
+
+impl fmt::Display for Difficulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}..{}", self.easy, self.hard)
     }
 }
 

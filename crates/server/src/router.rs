@@ -84,6 +84,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(admin::exceptions::revoke))
         .routes(routes!(admin::signals::of_account))
         .routes(routes!(admin::signals::of_sale))
+        .routes(routes!(admin::server::setup))
         .routes(routes!(demo::config))
         .routes(routes!(demo::reset))
         .routes(routes!(demo::adopt))

@@ -1,5 +1,6 @@
 //! Which limits there are, what they are by default, and how an operator writes others.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -116,6 +117,21 @@ impl Default for Rates {
     }
 }
 
+/// Where they differ from the defaults: `poll.account=off; join.address=one each 10ms, 200 at once`. Else `default`.
+impl fmt::Display for Rates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let changed = KINDS.iter().zip(&self.0).filter(|(kind, rate)| **rate != kind.default);
+        let shown: Vec<String> = changed
+            .map(|(kind, rate)| match rate {
+                Some(rate) => format!("{}=one each {:?}, {} at once", kind.name, rate.emission_interval, rate.burst),
+                None => format!("{}=off", kind.name),
+            })
+            .collect();
+        f.write_str(if shown.is_empty() { "default" } else { "" })?;
+        f.write_str(&shown.join("; "))
+    }
+}
+
 /// Ten microseconds between two: Redis counts in whole ones, and a limit beyond is none.
 const PER_SEC_MAX: u32 = 100_000;
 const BURST_MAX: u32 = 1_000_000;
@@ -170,6 +186,16 @@ mod tests {
 
     fn limit(rates: &Rates, class: RouteClass, by: By) -> Option<Rate> {
         rates.0[place(class, by).unwrap()]
+    }
+
+    #[test]
+    fn only_what_differs_from_the_defaults_is_shown() {
+        let shown = |text: &str| text.parse::<Rates>().unwrap().to_string();
+        assert_eq!(Rates::default().to_string(), "default");
+        assert_eq!(
+            shown("poll.account=off, join.address=100/sec:200"),
+            "poll.account=off; join.address=one each 10ms, 200 at once"
+        );
     }
 
     #[test]

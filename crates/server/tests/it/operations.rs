@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
+use crate::profile::{Profile, profile};
 
 const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi.json");
 
@@ -70,6 +71,24 @@ async fn a_node_tells_that_it_lives_and_since_when() {
     let again = app.get("/health/live").send().await;
     assert_ne!(again["instance"], facts["instance"], "each life has its own name");
     app.get("/health/ready").send().await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_node_tells_an_operator_how_it_is_set_up_and_no_secret() {
+    let app = TestApp::start().await;
+    app.get("/v1/admin/server").send().await.expect(StatusCode::UNAUTHORIZED);
+    let answer = app.get("/v1/admin/server").admin().send().await;
+    let setup = answer.expect(StatusCode::OK);
+    let (engine, durability) = match profile() {
+        Profile::Embedded => ("sqlite", "synchronous=full"),
+        Profile::Cluster => ("postgresql", "synchronous_commit=on"),
+    };
+    assert_eq!(setup["engine"], engine);
+    assert!(setup["durability"].as_str().unwrap().contains(durability), "{setup}");
+    assert_eq!(setup["limits"], "default");
+    assert_eq!(setup["proof_of_work"], "off");
+    let text = setup.to_string();
+    assert!(!text.contains("://") && !text.contains("key") && !text.contains("secret"), "{text}");
 }
 
 #[tokio::test]

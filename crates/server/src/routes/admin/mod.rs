@@ -11,6 +11,7 @@ pub mod line;
 pub mod orders;
 pub mod report;
 pub mod sales;
+pub mod server;
 pub mod signals;
 pub mod tickets;
 

@@ -393,6 +393,7 @@ pub(super) fn rows(event: &str, user: &str) -> Vec<Row> {
         plain("GET /v1/admin/accounts/{id}/refusals", As::Operator),
         plain("GET /v1/admin/audit", As::Operator),
         plain("GET /v1/admin/audit.ndjson", As::Operator),
+        plain("GET /v1/admin/server", As::Operator),
         Row {
             route: "POST /v1/admin/accounts/bulk",
             caller: As::Operator,
