@@ -86,6 +86,22 @@ impl QueueAssertion {
         self.findings.iter().all(|finding| finding.verdict != CheckVerdict::Fail)
     }
 
+    /// The same as one JSON object, schema `traffic.assertqueue/1`.
+    pub fn to_json(&self) -> String {
+        let found = serde_json::json!({
+            "schema": "traffic.assertqueue/1",
+            "sale_id": self.sale_id,
+            "passed": self.passed(),
+            "entries": self.entries,
+            "inversions": self.inversions,
+            "gaps": self.gaps,
+            "duplicates": self.duplicates,
+            "checks": self.findings,
+            "need_history": self.need_history,
+        });
+        serde_json::to_string_pretty(&found).expect("numbers and text")
+    }
+
     /// The figures, each check, and PASS or every violation with up to five examples.
     pub fn render(&self) -> String {
         let mut text = format!(
@@ -145,6 +161,9 @@ mod tests {
         assert!(text.contains("entries 2   inversions 0   gaps 0   duplicates 0"));
         assert!(text.contains("Q3, Q4, Q9, S3, S6"), "{text}");
         assert!(text.ends_with("PASS\n"));
+        let json: serde_json::Value = serde_json::from_str(&assertion.to_json()).expect("JSON");
+        assert_eq!((&json["passed"], &json["entries"], &json["gaps"]), (&true.into(), &2.into(), &0.into()));
+        assert_eq!(json["need_history"], serde_json::json!(["Q3", "Q4", "Q9", "S3", "S6"]));
     }
 
     #[test]
@@ -156,5 +175,13 @@ mod tests {
         assert!(text.contains("position 1 was called not at all") && text.ends_with("FAIL\n"), "{text}");
         let doubled = judged([entry(2, "a", "null"), entry(2, "b", "null")]);
         assert!(!doubled.passed() && doubled.render().contains("gaps 1   duplicates 1"));
+        let json: serde_json::Value = serde_json::from_str(&assertion.to_json()).expect("JSON");
+        let check =
+            json["checks"].as_array().expect("a list").iter().find(|check| check["id"] == "Q7").expect("judged");
+        assert_eq!((&json["passed"], &check["verdict"]), (&false.into(), &"fail".into()));
+        assert!(
+            check["counter_examples"][0].as_str().is_some_and(|text| text.contains("position 1 was called not at all"))
+        );
+        assert!(check["violations"].as_u64() >= Some(1) && check["checked"].as_u64() >= Some(1), "{check}");
     }
 }

@@ -10,11 +10,13 @@ use flate2::write::GzEncoder;
 
 use crate::check::{self, Evidence, Owed};
 use crate::dump::{Dump, format_ms};
+use crate::environment::Environment;
 use crate::history::History;
 use crate::metrics::Metrics;
+use crate::preview::PlanFacts;
 use crate::record::{Reached, Recorded};
 use crate::report::{self, KnobRow, Report};
-use crate::run::{Prepared, RunOptions, environment};
+use crate::run::{Prepared, RunOptions};
 use crate::sampler::Sample;
 use crate::validity;
 use crate::verdict;
@@ -32,6 +34,7 @@ pub(crate) struct Played {
     pub(crate) ended_early: bool,
     pub(crate) finished_us: u64,
     pub(crate) cpu_share: Option<f64>,
+    pub(crate) peak_memory_mib: Option<u64>,
 }
 
 pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Played) -> Report {
@@ -92,7 +95,11 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
         funnel: Reached::ALL.iter().map(|(stage, name)| (*name, recorded.count(*stage))).collect(),
         endings: played.endings.clone(),
         series: report::points(recorded, &played.samples, prepared.doors_us),
-        environment: environment(&prepared),
+        environment: Environment {
+            generator_cpu_share: played.cpu_share,
+            generator_peak_memory_mib: played.peak_memory_mib,
+            ..prepared.environment
+        },
         knobs: options
             .knobs
             .listed()
@@ -100,6 +107,7 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
             .map(|(name, value, origin)| KnobRow { name, value, origin })
             .collect(),
         notes: prepared.notes.clone(),
+        plan: PlanFacts::of(&prepared.plan, own_sale),
         files: vec![],
         not_written: None,
     };
@@ -113,7 +121,7 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
     report
 }
 
-/// Writes `<run_id>.json`, `.history.ndjson.gz` and `.export.ndjson.gz`.
+/// Writes `<run_id>.json`, `.html`, `.history.ndjson.gz` and `.export.ndjson.gz`.
 fn write(
     dir: &Path,
     report: &Report,
@@ -126,7 +134,9 @@ fn write(
     };
     let path = |ending: &str| dir.join(format!("{}.{ending}", report.run_id));
     let mut files = vec![path("json"), path("history.ndjson.gz")];
+    let page = path("html");
     fs::write(&files[0], report.to_json()).map_err(failed(&files[0]))?;
+    fs::write(&page, report.to_html()).map_err(failed(&page))?;
     into_file(&files[1], |out| history.write(out)).map_err(failed(&files[1]))?;
     if let Some(export) = export {
         let file = path("export.ndjson.gz");
@@ -138,6 +148,8 @@ fn write(
         into_file(&file, compress).map_err(failed(&file))?;
         files.push(file);
     }
+    // Last, where whoever looks at a terminal finds it.
+    files.push(page);
     Ok(files)
 }
 

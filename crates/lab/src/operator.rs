@@ -85,6 +85,11 @@ impl Operator {
         parse(&self.send(Method::GET, "/health/live", None, SAMPLE_LIMIT).await?)
     }
 
+    /// How the server is set up. One that does not tell is no worse a server.
+    pub(crate) async fn setup(&mut self) -> Option<serde_json::Map<String, serde_json::Value>> {
+        parse(&self.send(Method::GET, "/v1/admin/server", None, SAMPLE_LIMIT).await.ok()?).ok()
+    }
+
     pub(crate) async fn stats(&mut self, sale_id: &str, limit: Duration) -> Result<Stats, String> {
         parse(&self.send(Method::GET, &format!("/v1/admin/sales/{sale_id}/stats"), None, limit).await?)
     }

@@ -1,19 +1,21 @@
-//! What a run says while it runs: one line that is updated, or a line a second, or a call into whoever started it.
+//! What a run says while it runs: two lines that are updated, or a line a second, or a call into whoever started it.
 
 use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
 use crate::plan::Shape;
+use crate::preview::sparkline;
 use crate::record::Reached;
 use crate::sampler::Samples;
+use crate::so_far::SoFarCheck;
 use crate::stage::Stage;
 
 /// How a run shows its progress; text goes to standard error.
 #[derive(Clone)]
 pub enum ProgressMode {
     Silent,
-    /// One line that is updated: for a terminal.
+    /// Two lines that are updated, with the line's length over time: for a terminal.
     Line,
     /// A line a second: for a log.
     PerSecond,
@@ -47,6 +49,31 @@ pub struct Progress {
     pub requests_per_sec: u64,
     /// Failures so far: no answer, or a refusal that was not expected.
     pub errors: u64,
+    /// People waiting over time, by the server's samples.
+    #[serde(skip)]
+    pub depths: Vec<u64>,
+    /// What can be judged already.
+    pub so_far: Vec<SoFarCheck>,
+}
+
+/// As many seconds of the line as fit beside the words.
+const SPARK_WIDTH: usize = 40;
+
+impl Progress {
+    /// The line over time, and the checks so far.
+    fn second_line(&self) -> String {
+        let from = self.depths.len().saturating_sub(SPARK_WIDTH);
+        format!("        queue {:<SPARK_WIDTH$}  {}", sparkline(&self.depths[from..], SPARK_WIDTH), self.checks())
+    }
+
+    fn checks(&self) -> String {
+        let exercised = self.so_far.iter().filter(|check| check.checked > 0);
+        let shown = exercised.map(|check| match check.broken {
+            0 => format!("{} {}", check.name, check.checked),
+            broken => format!("{} {}, BROKEN {broken}", check.name, check.checked),
+        });
+        shown.collect::<Vec<_>>().join(" · ")
+    }
 }
 
 impl fmt::Display for Progress {
@@ -69,6 +96,7 @@ impl fmt::Display for Progress {
 /// Shows progress once a second until it is dropped.
 pub(crate) async fn show(mode: ProgressMode, stage: Stage, shape: Shape, samples: Samples) {
     let mut last_requests = 0;
+    let mut terminal = Terminal::default();
     loop {
         stage.clock.sleep_until(stage.clock.now_us() + 1_000_000 - stage.clock.now_us() % 1_000_000).await;
         let mut progress = look(&stage, shape, &samples);
@@ -78,12 +106,41 @@ pub(crate) async fn show(mode: ProgressMode, stage: Stage, shape: Shape, samples
         match &mode {
             ProgressMode::Silent => {}
             ProgressMode::Callback(tell) => tell(&progress),
-            ProgressMode::PerSecond => eprintln!("{progress}"),
-            ProgressMode::Line => {
-                let mut err = std::io::stderr();
-                // Nobody reads a progress line that cannot be written.
-                let _ = write!(err, "\r\x1b[2K{progress}").and_then(|()| err.flush());
+            ProgressMode::PerSecond => {
+                let broken = if progress.so_far.iter().any(|check| check.broken > 0) {
+                    progress.checks()
+                } else {
+                    String::new()
+                };
+                eprintln!("{}", format!("{progress}  {broken}").trim_end());
             }
+            ProgressMode::Line => terminal.draw(&progress),
+        }
+    }
+}
+
+/// The two lines, drawn over themselves; the text after them begins on a line of its own.
+#[derive(Default)]
+struct Terminal {
+    drawn: bool,
+}
+
+impl Terminal {
+    fn draw(&mut self, progress: &Progress) {
+        let up = if self.drawn { "\x1b[1A" } else { "" };
+        self.drawn = true;
+        // Without wrapping a narrow terminal cuts the lines off, instead of scrolling the block away.
+        let text = format!("\r{up}\x1b[?7l\x1b[2K{progress}\n\x1b[2K{}\x1b[?7h", progress.second_line());
+        let mut err = std::io::stderr();
+        // Nobody reads progress that cannot be written.
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if self.drawn {
+            let _ = std::io::stderr().write_all(b"\n");
         }
     }
 }
@@ -94,6 +151,7 @@ fn look(stage: &Stage, shape: Shape, samples: &Samples) -> Progress {
         Some(since) => shape.phase(since).into(),
         None => format!("doors in {} s", (stage.doors_us - now).div_ceil(1_000_000)),
     };
+    let depths = samples.all().iter().filter_map(|sample| Some(sample.stats.as_ref()?.waiting)).collect();
     stage.recorder.look(|recorded| {
         let (requests, errors) = recorded
             .seconds
@@ -108,6 +166,41 @@ fn look(stage: &Stage, shape: Shape, samples: &Samples) -> Progress {
             tickets_sold: recorded.tickets,
             requests_per_sec: requests,
             errors,
+            depths,
+            so_far: recorded.so_far.checks(),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn progress(broken: u64) -> Progress {
+        let check = |name, checked, broken| SoFarCheck { name, checked, broken };
+        Progress {
+            phase: "steady".into(),
+            elapsed_sec: 12,
+            queue_depth: Some(340),
+            joined: 500,
+            admitted: 160,
+            tickets_sold: 158,
+            requests_per_sec: 1_234,
+            errors: 0,
+            depths: (0..100).collect(),
+            so_far: vec![
+                check("places kept", 900, 0),
+                check("probes turned away", 0, 0),
+                check("tickets in one order", 5, broken),
+            ],
+        }
+    }
+
+    #[test]
+    fn the_second_line_shows_the_queue_over_time_and_what_was_exercised() {
+        let line = progress(0).second_line();
+        assert!(line.contains('█') && line.contains("places kept 900 · tickets in one order 5"), "{line}");
+        assert!(!line.contains("probes"), "{line}");
+        assert!(progress(2).second_line().contains("tickets in one order 5, BROKEN 2"));
+    }
 }

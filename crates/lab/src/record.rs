@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use crate::history::{Op, Outcome, Record, Value, Why};
 use crate::latency::{ByOp, note};
 use crate::plan::Shape;
+use crate::so_far::SoFar;
 
 /// One second of the run, for the series.
 #[derive(Clone)]
@@ -65,6 +66,7 @@ pub(crate) struct Recorded {
     /// Tickets of checkouts whose outcome is unknown and was never settled are counted by the checker from the history.
     pub(crate) first_admission_us: Option<u64>,
     pub(crate) generator_errors: BTreeMap<String, u64>,
+    pub(crate) so_far: SoFar,
 }
 
 impl Recorded {
@@ -95,6 +97,7 @@ impl Recorder {
             inner.steady.add(&record, lag_us);
         }
         let progress = inner.follow(&record);
+        inner.so_far.note(&record);
         inner.second(record.received_us.saturating_sub(self.doors_us)).add(&record, progress);
         inner.records.push(record);
     }

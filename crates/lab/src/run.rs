@@ -23,9 +23,10 @@ use crate::progress::{self, ProgressMode};
 use crate::record::Recorder;
 use crate::report::Report;
 use crate::sampler::{self, Sample, Samples};
-use crate::scenarios;
+use crate::scenarios::{self, Planned};
 use crate::slo::Slo;
 use crate::stage::{Setting, Stage};
+use crate::trace::Trace;
 
 /// A given sale is open already: its fans come this soon.
 const OPEN_SALE_LEAD_US: u64 = 200_000;
@@ -50,6 +51,8 @@ pub struct RunOptions {
     pub sale_id: Option<String>,
     /// Thresholds besides the scenario's own, in k6's manner.
     pub thresholds: Vec<String>,
+    /// The commit that this program was built from, for the report.
+    pub commit: Option<String>,
     /// Becomes true to stop the run; the report is still written, with verdict ABORTED.
     pub stop: watch::Receiver<bool>,
 }
@@ -68,6 +71,7 @@ pub(crate) struct Prepared {
     pub(crate) run_id: String,
     pub(crate) doors_us: u64,
     pub(crate) notes: Vec<String>,
+    pub(crate) environment: Environment,
 }
 
 /// Runs on a current-thread runtime of its own: the generator's CPU share is that of this thread.
@@ -78,17 +82,29 @@ pub fn run_blocking(options: &RunOptions) -> Result<Report, LabError> {
 
 /// As `run_blocking`, on the caller's runtime; meant for a current-thread one.
 pub async fn run(options: &RunOptions) -> Result<Report, LabError> {
-    let prepared = prepare(options).await?;
+    let scenario = scenarios::find(&options.scenario)?;
+    let plan = (scenario.plan)(&options.knobs);
+    let slos = (scenario.slos)(&options.knobs, &plan, options.sale_id.is_none());
+    whole(options, Planned { plan, slos }, vec![]).await
+}
+
+/// As `run`, with the arrivals of a trace instead of a scenario.
+pub async fn replay(options: &RunOptions, trace: &Trace) -> Result<Report, LabError> {
+    let (planned, knobs) = trace.plan(&options.knobs, options.sale_id.is_none())?;
+    let options = RunOptions { knobs, ..options.clone() };
+    whole(&options, planned, vec![trace.note()]).await
+}
+
+async fn whole(options: &RunOptions, planned: Planned, notes: Vec<String>) -> Result<Report, LabError> {
+    let prepared = prepare(options, planned, notes).await?;
     let played = play(options, &prepared).await;
     Ok(judge(options, prepared, played))
 }
 
-async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
-    let scenario = scenarios::find(&options.scenario)?;
+async fn prepare(options: &RunOptions, planned: Planned, mut notes: Vec<String>) -> Result<Prepared, LabError> {
+    let Planned { plan, slos: lines } = planned;
     let target = Target::parse(&options.base_url, options.remote)?;
     check_words(options.sale_id.as_deref(), &options.admin_key)?;
-    let plan = (scenario.plan)(&options.knobs);
-    let lines = (scenario.slos)(&options.knobs, &plan, options.sale_id.is_none());
     let slos = lines.iter().chain(&options.thresholds).map(|line| Slo::parse(line)).collect::<Result<Vec<_>, _>>();
     let slos = slos.map_err(LabError::BadPlan)?;
 
@@ -98,7 +114,6 @@ async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
     let mut operator = Operator::new(Conn::of_operator(target.clone()), &options.admin_key);
     let live = operator.live().await.map_err(|detail| LabError::setup("reaching the server", detail))?;
     let run_id = format!("{}-{}-{}", plan.scenario, compact_time(clock.wall_ms(0)), plan.seed);
-    let mut notes = Vec::new();
     let accounts = operator.make_accounts(plan.fans.len(), &run_id).await?;
     let (sale, doors_us) = match &options.sale_id {
         Some(sale_id) => (operator.find_sale(sale_id).await?, clock.now_us() + OPEN_SALE_LEAD_US),
@@ -117,7 +132,9 @@ async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
     };
     let stats = operator.stats(&sale.sale_id, SAMPLE_LIMIT).await;
     let server_ms = stats.ok().and_then(|stats| stats.at);
-    Ok(Prepared { plan, slos, target, clock, live, server_ms, sale, accounts, run_id, doors_us, notes })
+    let mut environment = Environment::of(&live, &target.authority, options.commit.as_deref());
+    environment.server = operator.setup().await;
+    Ok(Prepared { plan, slos, target, clock, live, server_ms, sale, accounts, run_id, doors_us, notes, environment })
 }
 
 fn writable(dir: &Path) -> Result<(), LabError> {
@@ -192,6 +209,7 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
     let cpu_share = environment::thread_cpu_us()
         .zip(cpu_before)
         .map(|(after, before)| (after - before) as f64 / (finished_us - load_began).max(1) as f64);
+    let peak_memory_mib = environment::peak_memory_mib();
     sampling.abort();
     showing.abort();
     let mut operator = operator();
@@ -208,6 +226,7 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
         ended_early: !curtain_fell,
         finished_us,
         cpu_share,
+        peak_memory_mib,
     }
 }
 
@@ -260,18 +279,4 @@ async fn waited_enough(clock: Clock, began_us: u64) -> bool {
         tokio::time::sleep(LAST_TRIES_APART).await;
     }
     waited >= OPERATOR_LIMIT
-}
-
-pub(crate) fn environment(prepared: &Prepared) -> Environment {
-    Environment {
-        lab_version: env!("CARGO_PKG_VERSION"),
-        server_version: prepared.live.version.clone(),
-        server_instance: prepared.live.instance.clone(),
-        staleness_ms: prepared.live.staleness_ms,
-        cpu: environment::cpu_model(),
-        cores: environment::cores(),
-        kernel: environment::kernel(),
-        open_files_limit: environment::open_files_limit(),
-        target: prepared.target.authority.clone(),
-    }
 }

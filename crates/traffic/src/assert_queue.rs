@@ -32,7 +32,11 @@ pub(crate) fn run(args: &AssertQueueArgs) -> anyhow::Result<ExitCode> {
         }
     })?;
     let assertion = lab::assert_queue(&*export)?;
-    print!("{}", assertion.render());
+    if args.json {
+        println!("{}", assertion.to_json());
+    } else {
+        print!("{}", assertion.render());
+    }
     Ok(if assertion.passed() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATED) })
 }
 

@@ -2,7 +2,9 @@
 
 mod audit;
 mod bench;
+mod lab;
 mod scan_verify;
+mod sim;
 
 use std::path::PathBuf;
 
@@ -14,8 +16,11 @@ use server::config::{DEV_ADMIN_KEY, Secret, Settings};
 pub(crate) use self::audit::{AuditCommand, AuditVerifyArgs};
 use self::bench::BENCH_EXAMPLES;
 pub(crate) use self::bench::{BenchArgs, BenchBareArgs, Measure};
+pub(crate) use self::lab::{CompareArgs, LabCommand, PlanArgs, ReplayArgs, ReportArgs};
 use self::scan_verify::SCAN_VERIFY_EXAMPLES;
 pub(crate) use self::scan_verify::ScanVerifyArgs;
+use self::sim::SIM_EXAMPLES;
+pub(crate) use self::sim::{KnobArgs, RunArgs, SimArgs};
 use crate::telemetry;
 
 const DEFAULT_BASE_URL: &str = "http://localhost:8080";
@@ -64,6 +69,11 @@ pub(crate) enum Command {
     /// Run a load scenario against a server and judge it
     #[command(after_help = SIM_EXAMPLES)]
     Sim(Box<SimArgs>),
+    /// Look at plans and reports of load runs, compare two, replay a trace
+    Lab {
+        #[command(subcommand)]
+        command: LabCommand,
+    },
     /// Look at the machine before a sale and say what to do; exit 1 when something would stop it
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Box<DoctorArgs>),
@@ -221,6 +231,9 @@ pub(crate) struct AssertQueueArgs {
     /// it is the one in DATABASE_URL, where others on the machine cannot read its password
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
     database_url: Option<String>,
+    /// Print one JSON object instead of lines: each check with its count and every violation's examples
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) target: Target,
 }
@@ -254,105 +267,6 @@ pub(crate) struct ReadyArgs {
 impl ReadyArgs {
     pub(crate) fn base_url(&self) -> &str {
         given(self.base_url.as_ref()).unwrap_or(DEFAULT_BASE_URL).trim_end_matches('/')
-    }
-}
-
-const SIM_EXAMPLES: &str = "\
-Verdicts and exit codes: PASS 0, FAIL 99, INVALID 98 (the measurement cannot be trusted), ABORTED 105,
-a plan that cannot be run 104. Without SCENARIO the ten scenarios are listed, with exit code 2.
-With no server at the base URL, a private one is started for the run.
-
-Examples:
-  traffic sim launch_spike
-  traffic sim launch_spike --vus-max 200 --steady 20s
-  K6_VUS_MAX=200 K6_STEADY=20s traffic sim launch_spike --base-url http://127.0.0.1:9000";
-
-#[derive(Debug, Args)]
-pub(crate) struct SimArgs {
-    /// Which scenario; without it they are listed
-    #[arg(value_name = "SCENARIO")]
-    scenario: Option<String>,
-    #[command(flatten)]
-    pub(crate) target: Target,
-    /// Folder for the report and the history
-    #[arg(long, value_name = "DIR", default_value = "data/runs")]
-    pub(crate) out: PathBuf,
-    /// Allow a target that is not this machine
-    #[arg(long)]
-    pub(crate) remote: bool,
-    /// Judge order, seats and money only: for machines too busy or too small for the times
-    #[arg(long)]
-    pub(crate) no_time_limits: bool,
-    #[command(flatten)]
-    pub(crate) knobs: KnobArgs,
-}
-
-impl SimArgs {
-    pub(crate) fn scenario(&self) -> Option<&str> {
-        given(self.scenario.as_ref())
-    }
-}
-
-/// The shape of a load run; texts, because the lab parses and refuses them by name.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Shape of the run")]
-pub(crate) struct KnobArgs {
-    /// Number of different fans [env: K6_VUS_MAX] [default: 500]
-    #[arg(long, value_name = "N")]
-    vus_max: Option<String>,
-    /// Time over which fans arrive, `10s` or seconds [env: K6_RAMP_UP] [default: 10s]
-    #[arg(long, value_name = "TIME")]
-    ramp_up: Option<String>,
-    /// Time in line and in the shop [env: K6_STEADY] [default: 30s]
-    #[arg(long, value_name = "TIME")]
-    steady: Option<String>,
-    /// Time for journeys under way to end [env: K6_RAMP_DOWN] [default: 10s]
-    #[arg(long, value_name = "TIME")]
-    ramp_down: Option<String>,
-    /// People let in per minute [env: K6_ADMIT_PER_MIN] [default: 6000]
-    #[arg(long, value_name = "N")]
-    admit_per_min: Option<String>,
-    /// Most people waiting at once [env: K6_WAITING_ROOM_CAP] [default: 100000]
-    #[arg(long, value_name = "N")]
-    waiting_room_cap: Option<String>,
-    /// Seats of the sale that the run makes [env: K6_TOTAL_SEATS] [default: 500]
-    #[arg(long, value_name = "N")]
-    total_seats: Option<String>,
-    /// The same seed gives the same run [env: SEED]
-    #[arg(long, value_name = "N")]
-    seed: Option<String>,
-    /// Use this open sale instead of making one [env: SALE_ID]
-    #[arg(long, value_name = "ID")]
-    sale_id: Option<String>,
-}
-
-/// One knob that was set, and whether by a flag; else it was the environment.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct GivenKnob {
-    pub(crate) name: &'static str,
-    pub(crate) value: String,
-    pub(crate) by_flag: bool,
-}
-
-impl KnobArgs {
-    /// What was set, flags over the environment. `env` looks a variable up.
-    pub(crate) fn given(&self, env: impl Fn(&str) -> Option<String>) -> Vec<GivenKnob> {
-        let flags = [
-            ("K6_VUS_MAX", &self.vus_max),
-            ("K6_RAMP_UP", &self.ramp_up),
-            ("K6_STEADY", &self.steady),
-            ("K6_RAMP_DOWN", &self.ramp_down),
-            ("K6_ADMIT_PER_MIN", &self.admit_per_min),
-            ("K6_WAITING_ROOM_CAP", &self.waiting_room_cap),
-            ("K6_TOTAL_SEATS", &self.total_seats),
-            ("SEED", &self.seed),
-            ("SALE_ID", &self.sale_id),
-        ];
-        let known = |(name, flag): (&'static str, &Option<String>)| {
-            let value = flag.clone().or_else(|| env(name)).filter(|value| !value.is_empty())?;
-            Some(GivenKnob { name, value, by_flag: flag.is_some() })
-        };
-        flags.into_iter().filter_map(known).collect()
     }
 }
 

@@ -7,6 +7,7 @@ mod bench;
 mod cli;
 mod doctor;
 mod http;
+mod lab_command;
 mod migrate;
 mod moving;
 mod openapi;
@@ -53,6 +54,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit { command: AuditCommand::Verify(args) } => audit::verify(&args),
         Command::ScanVerify(args) => scan_verify::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Lab { command } => lab_command::run(&command),
         Command::Ready(args) => ready::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Migrate(args) => migrate::run(&args),

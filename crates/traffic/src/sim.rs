@@ -1,20 +1,37 @@
-//! `traffic sim`: runs a load scenario, prints its table, answers with its exit code.
+//! `traffic sim`: runs a load scenario, once or several times, prints its table, answers with its exit code.
+
+mod repeats;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use lab::{Knobs, LabError, Origin, ProgressMode, RunOptions};
+use lab::{Knobs, LabError, Origin, ProgressMode, Report, RunOptions, Trace};
 
-use crate::cli::{SimArgs, is_loopback};
+use self::repeats::Repeats;
+use crate::cli::{KnobArgs, RunArgs, SimArgs, is_loopback};
 use crate::private_server::PrivateServer;
 use crate::{EXIT_FAILED, EXIT_USAGE, http, real, signals};
+
+/// What this program was built from, where that is known.
+const COMMIT: Option<&str> = option_env!("TRAFFIC_BUILT_FROM");
+
+/// What a run's plan is made from.
+pub(crate) enum Plan {
+    Scenario(String),
+    Trace(Trace),
+}
 
 pub(crate) fn run(args: &SimArgs) -> anyhow::Result<ExitCode> {
     let Some(scenario) = args.scenario() else {
         list_scenarios();
         return Ok(ExitCode::from(EXIT_USAGE));
     };
-    match play(args, scenario) {
+    judged(play(&args.run, &Plan::Scenario(scenario.to_owned())))
+}
+
+/// What the lab refuses has an exit code of its own.
+pub(crate) fn judged(outcome: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCode> {
+    match outcome {
         Ok(code) => Ok(code),
         Err(error) => match error.downcast_ref::<LabError>() {
             Some(refused) => {
@@ -34,18 +51,27 @@ fn list_scenarios() {
     }
 }
 
-fn play(args: &SimArgs, scenario: &str) -> anyhow::Result<ExitCode> {
-    let (knobs, sale_id) = knobs(args)?;
-    lab::scenarios::check(scenario)?;
+pub(crate) fn play(args: &RunArgs, plan: &Plan) -> anyhow::Result<ExitCode> {
+    let (mut knobs, sale_id) = knobs(&args.knobs)?;
+    let times = args.repeat(real::env).map_err(LabError::BadPlan)?;
+    let varies_seed = args.varies_seed(real::env);
+    let own_sale = sale_id.is_none();
+    match plan {
+        Plan::Scenario(name) => lab::scenarios::check(name)?,
+        Plan::Trace(trace) => trace.preview(&knobs, own_sale).map(drop)?,
+    }
     lab::check_target(args.target.base_url(), args.remote)?;
     real::raise_open_files();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let server = private_server(args).await?;
         let base_url = server.as_ref().map_or_else(|| args.target.base_url(), |server| server.base_url.as_str());
-        let options = RunOptions {
-            scenario: scenario.to_owned(),
-            knobs,
+        let mut options = RunOptions {
+            scenario: match plan {
+                Plan::Scenario(name) => name.clone(),
+                Plan::Trace(_) => Trace::SCENARIO.to_owned(),
+            },
+            knobs: knobs.clone(),
             base_url: base_url.to_owned(),
             admin_key: match &server {
                 Some(_) => server::config::DEV_ADMIN_KEY.to_owned(),
@@ -57,26 +83,61 @@ fn play(args: &SimArgs, scenario: &str) -> anyhow::Result<ExitCode> {
             progress: if std::io::stderr().is_terminal() { ProgressMode::Line } else { ProgressMode::PerSecond },
             sale_id,
             thresholds: Vec::new(),
+            commit: COMMIT.map(str::to_owned),
             stop: signals::shutdown()?,
         };
-        let report = lab::run(&options).await?;
-        print!("{}", report.render_table());
-        for file in report.files() {
-            println!("{}", file.display());
+        let mut repeats = Repeats::default();
+        for number in 1..=times {
+            if number > 1 && varies_seed {
+                next_seed(&mut knobs)?;
+                options.knobs = knobs.clone();
+            }
+            let report = match plan {
+                Plan::Scenario(_) => lab::run(&options).await?,
+                Plan::Trace(trace) => lab::replay(&options, trace).await?,
+            };
+            let code = told(&report, times == 1, number);
+            repeats.add(&report, code);
+            if *options.stop.borrow() {
+                break;
+            }
         }
-        if let Some(why) = report.not_written() {
-            eprintln!("error: {why}");
-            // A verdict without its evidence is no pass.
-            return Ok(ExitCode::from(report.exit_code().max(EXIT_FAILED)));
+        if times > 1 {
+            print!("{}", repeats.render());
         }
-        Ok(ExitCode::from(report.exit_code()))
+        Ok(ExitCode::from(repeats.exit_code()))
     })
 }
 
+/// Prints a run: whole, or as a line where it is one of several. Its exit code.
+fn told(report: &Report, whole: bool, number: u32) -> u8 {
+    if whole {
+        print!("{}", report.render_table());
+        report.files().iter().for_each(|file| println!("{}", file.display()));
+    } else {
+        println!("run {number}: {}: {}", report.verdict(), report.reason());
+        report.files().last().iter().for_each(|file| println!("  {}", file.display()));
+    }
+    match report.not_written() {
+        Some(why) => {
+            eprintln!("error: {why}");
+            // A verdict without its evidence is no pass.
+            report.exit_code().max(EXIT_FAILED)
+        }
+        None => report.exit_code(),
+    }
+}
+
+fn next_seed(knobs: &mut Knobs) -> Result<(), LabError> {
+    let (_, seed, origin) = knobs.listed().into_iter().find(|(name, ..)| *name == "SEED").expect("a knob of every run");
+    let next = seed.parse::<u64>().unwrap_or(0).wrapping_add(1);
+    knobs.set("SEED", &next.to_string(), origin)
+}
+
 /// The knobs, and the sale to use instead of an own one.
-fn knobs(args: &SimArgs) -> Result<(Knobs, Option<String>), LabError> {
+pub(crate) fn knobs(args: &KnobArgs) -> Result<(Knobs, Option<String>), LabError> {
     let (mut knobs, mut sale_id) = (Knobs::default(), None);
-    for given in args.knobs.given(real::env) {
+    for given in args.given(real::env) {
         let origin = if given.by_flag { Origin::Flag } else { Origin::Environment };
         match given.name {
             "SALE_ID" => sale_id = Some(given.value),
@@ -87,7 +148,7 @@ fn knobs(args: &SimArgs) -> Result<(Knobs, Option<String>), LabError> {
 }
 
 /// With nothing at the base URL, a server for this run alone; elsewhere than on this machine that is an error.
-async fn private_server(args: &SimArgs) -> anyhow::Result<Option<PrivateServer>> {
+async fn private_server(args: &RunArgs) -> anyhow::Result<Option<PrivateServer>> {
     let base_url = args.target.base_url();
     if http::listens(base_url).await? {
         http::wait_ready(base_url).await?;

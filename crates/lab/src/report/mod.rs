@@ -1,21 +1,29 @@
 //! The report of a run: one JSON document (`traffic.loadrun/1`), written beside the history and the export.
 
+mod compare;
+mod html;
 mod series;
 mod table;
+mod text;
+mod view;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::LabError;
 use crate::check::{CheckVerdict, Finding};
 use crate::environment::Environment;
 use crate::knobs::Origin;
+use crate::preview::PlanFacts;
 use crate::slo::SloRow;
 use crate::validity::ValidityRow;
 use crate::verdict::Verdict;
 
+pub use compare::{Comparison, compare};
 pub(crate) use series::{Point, Step, metrics, points, refusals, steps};
+pub(crate) use text::Text;
 
 const SCHEMA: &str = "traffic.loadrun/1";
 
@@ -46,6 +54,7 @@ pub struct Report {
     pub(crate) environment: Environment,
     pub(crate) knobs: Vec<KnobRow>,
     pub(crate) notes: Vec<String>,
+    pub(crate) plan: PlanFacts,
     #[serde(skip)]
     pub(crate) files: Vec<PathBuf>,
     #[serde(skip)]
@@ -139,8 +148,25 @@ impl Report {
 
     /// Text for a terminal: invariants, then SLOs, then validity.
     pub fn render_table(&self) -> String {
-        table::render(self)
+        report_table(&self.to_json()).expect(OWN_JSON)
     }
+
+    /// The report as one HTML file that needs nothing else.
+    pub fn to_html(&self) -> String {
+        report_html(&self.to_json()).expect(OWN_JSON)
+    }
+}
+
+const OWN_JSON: &str = "a report that was just written can be read";
+
+/// The report of a run as text for a terminal, from its JSON.
+pub fn report_table(json: &str) -> Result<String, LabError> {
+    view::Run::read(json).map(|run| table::render(&run))
+}
+
+/// The report of a run as one HTML file, from its JSON: no script, nothing fetched from anywhere.
+pub fn report_html(json: &str) -> Result<String, LabError> {
+    view::Run::read(json).map(|run| html::page(&run))
 }
 
 pub(crate) fn check_word(verdict: CheckVerdict) -> &'static str {

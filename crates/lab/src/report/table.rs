@@ -2,87 +2,74 @@
 
 use std::fmt::Write;
 
-use super::{Report, check_word, shown};
-use crate::slo::SloVerdict;
+use super::text::Text;
+use super::view::{Run, Word};
 
 /// Writing into a `String` cannot fail.
 macro_rules! line {
     ($text:expr $(, $arg:expr)*) => { let _ = writeln!($text $(, $arg)*); };
 }
 
-pub(super) fn render(report: &Report) -> String {
+pub(super) fn render(run: &Run) -> String {
     let mut text = String::new();
-    line!(
-        text,
-        "{}  seed {}  plan {}  sale {}",
-        report.scenario,
-        report.seed,
-        &report.plan_sha256[..12],
-        report.sale_id
-    );
-    if let Some(early) = &report.ended_early {
-        line!(text, "{early}");
+    let hash: String = run.plan_sha256.line().chars().take(12).collect();
+    line!(text, "{}  seed {}  plan {hash}  sale {}", run.scenario.line(), run.seed, run.sale_id.line());
+    if let Some(early) = &run.ended_early {
+        line!(text, "{}", early.line());
     }
-    invariants(report, &mut text);
-    slos(report, &mut text);
-    validity(report, &mut text);
-    steps(report, &mut text);
-    journeys(report, &mut text);
-    for note in &report.notes {
-        line!(text, "note: {note}");
+    invariants(run, &mut text);
+    slos(run, &mut text);
+    validity(run, &mut text);
+    steps(run, &mut text);
+    journeys(run, &mut text);
+    for note in &run.notes {
+        line!(text, "note: {}", note.line());
     }
-    line!(text, "\n{}: {}", report.verdict, report.reason);
+    line!(text, "\n{}: {}", run.verdict.shown(), run.reason.line());
     text
 }
 
-fn invariants(report: &Report, text: &mut String) {
+/// Words in capitals keep a run from passing.
+fn check_word(verdict: Word) -> &'static str {
+    if verdict == Word::Pass { "pass" } else { verdict.shown() }
+}
+
+fn invariants(run: &Run, text: &mut String) {
     line!(text, "\n{:<14} {:<52} {:>9} {:>10}", "INVARIANT", "", "checked", "violations");
-    for check in &report.checks {
-        let name = format!("{} {}", check.id, check.name);
+    for check in &run.checks {
+        let name = format!("{} {}", check.id.line(), check.name.line());
         line!(text, "{:<14} {name:<52} {:>9} {:>10}", check_word(check.verdict), check.checked, check.violations);
-        if let Some(missing) = check.missing {
-            line!(text, "{:<14}    {missing}", "");
+        if let Some(missing) = &check.missing {
+            line!(text, "{:<14}    {}", "", missing.line());
         }
         for (what, count) in &check.evidence {
-            line!(text, "{:<14}    {what}: {count}", "");
+            line!(text, "{:<14}    {}: {count}", "", what.line());
         }
         for example in &check.counter_examples {
-            line!(text, "{:<14} !! {example}", "");
+            line!(text, "{:<14} !! {}", "", example.line());
         }
     }
 }
 
-fn slos(report: &Report, text: &mut String) {
+fn slos(run: &Run, text: &mut String) {
     line!(text, "\n{:<14} {:<52} {:>9} {:>10}", "SLO", "", "samples", "observed");
-    for row in &report.slos {
-        let word = match row.verdict {
-            SloVerdict::Pass => "pass",
-            SloVerdict::Fail if row.advisory => "missed",
-            SloVerdict::Fail => "FAIL",
-            SloVerdict::NoData if row.advisory => "no data",
-            SloVerdict::NoData => "NO DATA",
-            SloVerdict::NotExercised => "not exercised",
-        };
-        let observed = row.observed.map_or("-".into(), |value| shown(value, row.unit));
-        let advisory = if row.advisory && !row.slo.contains("advisory") { "  (advisory)" } else { "" };
-        line!(text, "{word:<14} {:<52} {:>9} {observed:>10}{advisory}", row.slo, row.samples);
+    for row in &run.slos {
+        let word = if row.verdict == Word::Pass { "pass" } else { row.word() };
+        let advisory = if row.advisory && !row.slo.raw().contains("advisory") { "  (advisory)" } else { "" };
+        line!(text, "{word:<14} {:<52} {:>9} {:>10}{advisory}", row.slo.line(), row.samples, row.shown());
     }
 }
 
-fn validity(report: &Report, text: &mut String) {
+fn validity(run: &Run, text: &mut String) {
     line!(text, "\n{:<14} {:<39} {:>22} {:>10}", "VALIDITY", "", "limit", "observed");
-    for row in &report.validity {
-        let word = match (row.holds, row.advisory) {
-            (true, _) => "ok",
-            (false, true) => "missed",
-            (false, false) => "BROKEN",
-        };
+    for row in &run.validity {
         let advisory = if row.advisory { "  (advisory)" } else { "" };
-        line!(text, "{word:<14} {:<39} {:>22} {:>10}{advisory}", row.name, row.limit, row.observed);
+        let (name, limit, observed) = (row.name.line(), row.limit.line(), row.observed.line());
+        line!(text, "{:<14} {name:<39} {limit:>22} {observed:>10}{advisory}", row.word());
     }
 }
 
-fn steps(report: &Report, text: &mut String) {
+fn steps(run: &Run, text: &mut String) {
     line!(
         text,
         "\n{:<10} {:>8} {:>9} {:>7} {:>9} {:>10} {:>10} {:>10} {:>12}",
@@ -96,11 +83,11 @@ fn steps(report: &Report, text: &mut String) {
         "p99 ms",
         "service p99"
     );
-    for step in &report.steps {
+    for step in &run.steps {
         line!(
             text,
             "{:<10} {:>8} {:>9} {:>7} {:>9} {:>10.1} {:>10.1} {:>10.1} {:>12.1}",
-            step.op,
+            step.op.line(),
             step.ok,
             step.refused_as_expected,
             step.failed,
@@ -111,15 +98,16 @@ fn steps(report: &Report, text: &mut String) {
             step.service_p99_ms
         );
     }
-    for row in &report.refusals {
+    for row in &run.refusals {
         let expected = if row.expected { "expected" } else { "UNEXPECTED" };
-        line!(text, "refused    {:<10} {:<28} {expected:<10} {:>8}", row.op, row.code, row.count);
+        line!(text, "refused    {:<10} {:<28} {expected:<10} {:>8}", row.op.line(), row.code.line(), row.count);
     }
 }
 
-fn journeys(report: &Report, text: &mut String) {
-    let funnel: Vec<String> = report.funnel.iter().map(|(stage, count)| format!("{stage} {count}")).collect();
+fn journeys(run: &Run, text: &mut String) {
+    let listed = |(what, count): (&Text, &u64)| format!("{} {count}", what.line());
+    let funnel: Vec<String> = run.funnel.iter().map(|(stage, count)| listed((stage, count))).collect();
     line!(text, "\nfans: {}", funnel.join(" > "));
-    let endings: Vec<String> = report.endings.iter().map(|(ending, count)| format!("{ending} {count}")).collect();
+    let endings: Vec<String> = run.endings.iter().map(listed).collect();
     line!(text, "journeys ended: {}", endings.join(", "));
 }

@@ -23,6 +23,12 @@ pub(crate) struct Scenario {
     pub(crate) slos: fn(&Knobs, &Plan, bool) -> Vec<String>,
 }
 
+/// A plan with its thresholds, wherever they come from.
+pub(crate) struct Planned {
+    pub(crate) plan: Plan,
+    pub(crate) slos: Vec<String>,
+}
+
 const fn info(name: &'static str, stands_for: &'static str, ready: bool) -> ScenarioInfo {
     ScenarioInfo { name, stands_for, ready }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Played {
 impl Played {
     /// The lines of the export that was kept.
     pub(crate) fn export(&self) -> String {
-        let [_, _, export] = self.report.files() else { panic!("three files") };
+        let [_, _, export, _] = self.report.files() else { panic!("four files") };
         let mut lines = String::new();
         GzDecoder::new(File::open(export).expect("kept")).read_to_string(&mut lines).expect("text");
         lines
@@ -54,6 +54,7 @@ pub(crate) fn options(base_url: &str, dir: &std::path::Path, knobs: &[(&str, &st
         progress: ProgressMode::Silent,
         sale_id: None,
         thresholds: vec![],
+        commit: None,
         stop: watch::channel(false).1,
     }
 }

@@ -32,7 +32,7 @@ fn a_server_that_keeps_its_promises_passes_with_every_check_exercised() {
     assert_eq!(report.metric("tickets_sold"), Some(70.0), "{table}");
     assert_eq!(report.metric("joined"), Some(70.0), "planned arrivals are sent arrivals\n{table}");
     assert!(table.contains("ended early"), "{table}");
-    assert_eq!(played.report.files().len(), 3);
+    assert_eq!(played.report.files().len(), 4);
     assert!(played.report.files().iter().all(|file| file.starts_with(played.dir.path()) && file.exists()));
 }
 

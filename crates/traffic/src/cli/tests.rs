@@ -3,6 +3,7 @@
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
+use super::sim::GivenKnob;
 use super::*;
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
@@ -81,7 +82,7 @@ fn knobs_come_from_flags_over_the_environment_and_empty_ones_do_not_count() {
         _ => None,
     };
     let knob = |name, value: &str, by_flag| GivenKnob { name, value: value.to_owned(), by_flag };
-    assert_eq!(args.knobs.given(env), [knob("K6_VUS_MAX", "40", true), knob("K6_STEADY", "8s", false)]);
+    assert_eq!(args.run.knobs.given(env), [knob("K6_VUS_MAX", "40", true), knob("K6_STEADY", "8s", false)]);
 }
 
 #[test]

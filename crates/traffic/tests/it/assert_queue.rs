@@ -12,8 +12,14 @@ fn assert_queue(database: &Path, sale: &str) -> Output {
 }
 
 fn assert_queue_at(url: &str, sale: &str) -> Output {
+    judged_with(&[], url, sale)
+}
+
+fn judged_with(flags: &[&str], url: &str, sale: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_traffic"))
-        .args(["assert-queue", "--sale", sale, "--database-url"])
+        .args(["assert-queue", "--sale", sale])
+        .args(flags)
+        .arg("--database-url")
         .env("DATABASE_URL", url)
         .output()
         .unwrap()
@@ -52,6 +58,12 @@ fn a_sale_is_judged_from_its_database_without_a_server() {
     assert!(sound.status.success() && text.ends_with("PASS\n"), "{sound:?}");
     assert!(text.contains(&format!("entries {FANS}   inversions 0   gaps 0   duplicates 0")), "{text}");
 
+    let as_json = |output: &Output| serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap();
+    let url = format!("sqlite://{}", database.display());
+    let json = judged_with(&["--json"], &url, &sale);
+    assert!(json.status.success(), "{json:?}");
+    assert_eq!((&as_json(&json)["sale_id"], &as_json(&json)["entries"]), (&sale.as_str().into(), &FANS.into()));
+
     fails(&assert_queue(&database, "00000000-0000-7000-8000-000000000000"), "is not in this database");
     fails(&assert_queue(&database, "the-first"), "`the-first` is no id of a sale");
 
@@ -63,6 +75,9 @@ fn a_sale_is_judged_from_its_database_without_a_server() {
     let text = String::from_utf8_lossy(&broken.stdout);
     assert!(broken.status.code() == Some(1) && text.ends_with("FAIL\n"), "{broken:?}");
     assert!(text.contains("gaps 1"), "{text}");
+    let json = judged_with(&["--json"], &url, &sale);
+    assert!(json.status.code() == Some(1) && as_json(&json)["gaps"] == 1, "{json:?}");
+    assert_eq!(as_json(&json)["passed"], false);
 }
 
 #[test]

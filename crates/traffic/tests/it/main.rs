@@ -10,6 +10,7 @@ mod doors;
 mod faults;
 mod journey;
 mod judged;
+mod lab_command;
 mod moving;
 mod process;
 mod redis;

@@ -1,0 +1,209 @@
+//! The charts of a report on one time axis: what was asked, how fast it was answered, and what the sale did meanwhile.
+
+use std::fmt::Write as _;
+
+use super::svg::{Axis, Chart, Kind, Limit, Scale, Series, most, number};
+use crate::knobs::parse_duration_ms;
+use crate::report::text::Text;
+use crate::report::view::{Run, Second};
+
+/// More steps than this are finer than a page can show.
+const STEPS: u64 = 240;
+/// Lengths of a step, in seconds.
+const STEP_SEC: [u64; 12] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600];
+/// Rows of the table of figures: beyond this nobody reads it, and the JSON has every second.
+const ROWS: usize = 120;
+
+/// The seconds of the run, put together so that they fit.
+struct Figures<'a> {
+    steps: Vec<&'a [Second]>,
+}
+
+impl Figures<'_> {
+    /// So many a second, on average over the step.
+    fn rate(&self, of: fn(&Second) -> u64) -> Vec<Option<f64>> {
+        let mean = |step: &&[Second]| step.iter().map(|second| of(second) as f64).sum::<f64>() / step.len() as f64;
+        self.steps.iter().map(|step| Some(mean(step))).collect()
+    }
+
+    /// The highest of the step: a slow second must not vanish among fast ones.
+    fn highest(&self, of: fn(&Second) -> Option<f64>) -> Vec<Option<f64>> {
+        self.steps.iter().map(|step| step.iter().filter_map(of).reduce(f64::max)).collect()
+    }
+
+    /// What the server's last sample in the step said.
+    fn last(&self, of: fn(&Second) -> Option<u64>) -> Vec<Option<f64>> {
+        self.steps.iter().map(|step| step.iter().rev().find_map(of).map(|value| value as f64)).collect()
+    }
+}
+
+pub(super) fn section(run: &Run, out: &mut String) {
+    let total = run.series.len() as u64;
+    if total == 0 {
+        out.push_str("<p class=\"none\">Nothing was sent, so there is nothing to draw.</p>");
+        return;
+    }
+    let step_sec = STEP_SEC.into_iter().find(|step| total.div_ceil(*step) <= STEPS).unwrap_or(3_600);
+    let together = usize::try_from(step_sec).expect("an hour at most");
+    let figures = Figures { steps: run.series.chunks(together).collect() };
+    let axis = Axis { steps: figures.steps.len(), step_sec, phases: phases(run) };
+    let _ = write!(out, "<p class=\"lead\">All on one time axis, from the doors on{}. ", grain(step_sec));
+    if !axis.phases.is_empty() {
+        let named: Vec<String> = axis.phases.iter().map(|(end, name)| format!("{name} to {end} s")).collect();
+        let _ = write!(out, "Dotted lines part the phases of the run: {}. ", named.join(", "));
+    }
+    out.push_str("A gap is a second without an answer, never a zero.</p>\n");
+    traffic(run, &figures, &axis, out);
+    sale(run, &figures, &axis, out);
+    table(&figures, out);
+}
+
+fn grain(step_sec: u64) -> String {
+    if step_sec == 1 { ", second by second".into() } else { format!(", in steps of {step_sec} s") }
+}
+
+fn phases(run: &Run) -> Vec<(u64, &'static str)> {
+    let Some(plan) = &run.plan else { return vec![] };
+    let ends =
+        [plan.ramp_up_ms, plan.ramp_up_ms + plan.steady_ms, plan.ramp_up_ms + plan.steady_ms + plan.ramp_down_ms];
+    ends.into_iter().map(|end| end / 1_000).zip(["ramp up", "steady", "ramp down"]).collect()
+}
+
+fn series(name: &'static str, colour: u8, kind: Kind, values: Vec<Option<f64>>) -> Series {
+    Series { name, colour, kind, values }
+}
+
+/// What the fans asked, and how it was answered.
+fn traffic(run: &Run, figures: &Figures<'_>, axis: &Axis, out: &mut String) {
+    let mut requests = vec![
+        series("requests", 1, Kind::Area, figures.rate(|second| second.requests)),
+        series("new in line", 2, Kind::Line, figures.rate(|second| second.joined)),
+    ];
+    if let Some(planned) = planned(run, axis) {
+        requests.push(series("arrivals as planned", 4, Kind::Line, planned));
+    }
+    let chart = |id, title, unit, scale, series: &[Series], limits: &[Limit], out: &mut String| {
+        Chart { id, title, unit, scale, series, limits }.draw(axis, out);
+    };
+    chart("requests", "Requests", "a second", Scale::Linear, &requests, &[], out);
+    let percentiles = [
+        series("p50", 2, Kind::Line, figures.highest(|second| second.response_p50_ms)),
+        series("p95", 4, Kind::Line, figures.highest(|second| second.response_p95_ms)),
+        series("p99", 1, Kind::Line, figures.highest(|second| second.response_p99_ms)),
+    ];
+    let limits = time_limits(run, axis.steps);
+    chart("response", "Response time", "ms, logarithmic, of all answers", Scale::Log, &percentiles, &limits, out);
+    let errors = [
+        series("failed", 3, Kind::Bars, figures.rate(|second| second.failed)),
+        series("refused as expected", 4, Kind::Line, figures.rate(|second| second.refused)),
+    ];
+    let allowed = share_limit(run).map(|(label, share)| {
+        let values = figures.rate(|second| second.requests);
+        Limit { label, values: values.into_iter().map(|value| value.map(|requests| requests * share)).collect() }
+    });
+    chart("errors", "Errors", "a second", Scale::Linear, &errors, allowed.as_slice(), out);
+}
+
+/// What the sale did.
+fn sale(run: &Run, figures: &Figures<'_>, axis: &Axis, out: &mut String) {
+    let number_of = |name: &str| run.knob(name).and_then(|value| value.raw().parse::<f64>().ok());
+    let terms = run.plan.as_ref().and_then(|plan| plan.sales.first());
+    let own = run.plan.as_ref().is_none_or(|plan| plan.own_sale);
+    let chart = |id, title, unit, series: &[Series], limits: &[Limit], out: &mut String| {
+        Chart { id, title, unit, scale: Scale::Linear, series, limits }.draw(axis, out);
+    };
+    let depth = [
+        series("waiting", 1, Kind::Area, figures.last(|second| second.queue_depth)),
+        series("inside", 2, Kind::Line, figures.last(|second| second.inside)),
+    ];
+    let room = terms.map(|terms| terms.waiting_room_cap as f64).or(number_of("K6_WAITING_ROOM_CAP")).filter(|_| own);
+    let room = room.map(|room| Limit::flat(format!("room for {}", number(room)), room, axis.steps));
+    chart("line", "People in line", "by the server's count", &depth, room.as_slice(), out);
+    let admitted = [series("let in", 1, Kind::Bars, figures.rate(|second| second.admitted))];
+    let rate = terms.map(|terms| terms.admit_per_minute as f64).or(number_of("K6_ADMIT_PER_MIN")).filter(|_| own);
+    let rate = rate.map(|rate| rate / 60.0);
+    let rate = rate.map(|rate| Limit::flat(format!("the drip: {} a second", number(rate)), rate, axis.steps));
+    chart(
+        "admissions",
+        "Admissions",
+        "a second, when a poll told them; the drip bounds the calls behind it",
+        &admitted,
+        rate.as_slice(),
+        out,
+    );
+    let (sold, held) = (figures.last(|second| second.tickets_sold), figures.last(|second| second.held_seats));
+    let on_top: Vec<Option<f64>> =
+        sold.iter().zip(&held).map(|(sold, held)| Some((*sold)? + held.unwrap_or(0.0))).collect();
+    let seats = [series("sold or held", 4, Kind::Area, on_top), series("sold", 2, Kind::Area, sold)];
+    let house = most(&figures.last(|second| second.available_seats)).and(terms).map(|terms| terms.total_seats as f64);
+    let house = house.filter(|_| own).map(|seats| Limit::flat(format!("{} seats", number(seats)), seats, axis.steps));
+    chart("seats", "Seats", "by the server's count", &seats, house.as_slice(), out);
+}
+
+fn planned(run: &Run, axis: &Axis) -> Option<Vec<Option<f64>>> {
+    let arrivals = &run.plan.as_ref()?.arrivals_per_sec;
+    let together = usize::try_from(axis.step_sec).ok()?;
+    let step = |step: usize| {
+        let seconds = arrivals.get(step * together..).unwrap_or_default().iter().take(together);
+        Some(seconds.sum::<u64>() as f64 / axis.step_sec as f64)
+    };
+    (!arrivals.is_empty()).then(|| (0..axis.steps).map(step).collect())
+}
+
+/// The thresholds on a response time that bound it from above.
+fn time_limits(run: &Run, steps: usize) -> Vec<Limit> {
+    let limit = |slo: &crate::report::view::Slo| {
+        let (measure, limit) = slo.parts();
+        let value = limit.strip_prefix("<=").or(limit.strip_prefix('<'))?.trim();
+        let ms = parse_duration_ms(value).ok().filter(|_| slo.unit.raw() == "ms" && measure.contains(" p"))?;
+        Some(Limit::flat(Text::from(format!("{measure} {limit}")).html().to_string(), ms as f64, steps))
+    };
+    run.slos.iter().filter_map(limit).collect()
+}
+
+fn share_limit(run: &Run) -> Option<(String, f64)> {
+    run.slos.iter().find_map(|slo| {
+        let (measure, limit) = slo.parts();
+        let percent: f64 = limit.strip_prefix('<')?.trim_start_matches('=').trim().strip_suffix('%')?.parse().ok()?;
+        (measure == "http_req_failed rate").then(|| (format!("{} % of requests", number(percent)), percent / 100.0))
+    })
+}
+
+/// The figures behind the charts, for who wants to read or copy them.
+fn table(figures: &Figures<'_>, out: &mut String) {
+    let together = figures.steps.len().div_ceil(ROWS);
+    let rows: Vec<Vec<&Second>> =
+        figures.steps.chunks(together).map(|steps| steps.iter().flat_map(|step| step.iter()).collect()).collect();
+    out.push_str(
+        "<details class=\"figures\"><summary>The figures behind the charts</summary>\
+         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures over time\"><table class=\"num\"><thead><tr>\
+         <th scope=\"col\">from s</th><th scope=\"col\">requests</th><th scope=\"col\">failed</th><th scope=\"col\">refused</th>\
+         <th scope=\"col\">joined</th><th scope=\"col\">let in</th><th scope=\"col\">tickets</th><th scope=\"col\">p99 ms</th>\
+         <th scope=\"col\">waiting</th><th scope=\"col\">inside</th><th scope=\"col\">sold</th></tr></thead><tbody>",
+    );
+    for row in rows {
+        let sum = |of: fn(&Second) -> u64| number(row.iter().map(|second| of(second)).sum::<u64>() as f64);
+        let last = |of: fn(&Second) -> Option<u64>| {
+            row.iter().rev().find_map(|second| of(second)).map_or("-".into(), |value| number(value as f64))
+        };
+        let p99 = row.iter().filter_map(|second| second.response_p99_ms).reduce(f64::max);
+        let cells = [
+            sum(|second| second.requests),
+            sum(|second| second.failed),
+            sum(|second| second.refused),
+            sum(|second| second.joined),
+            sum(|second| second.admitted),
+            sum(|second| second.tickets),
+            p99.map_or("-".into(), number),
+            last(|second| second.queue_depth),
+            last(|second| second.inside),
+            last(|second| second.tickets_sold),
+        ];
+        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", row.first().map_or(0, |second| second.second));
+        cells.iter().for_each(|cell| {
+            let _ = write!(out, "<td>{cell}</td>");
+        });
+        out.push_str("</tr>");
+    }
+    out.push_str("</tbody></table></div></details>\n");
+}

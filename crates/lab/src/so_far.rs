@@ -1,0 +1,152 @@
+//! What can be said of a run while it runs: a few checks that cost one look-up per answer. Whoever moved on to another place
+//! is left out, so that nobody is accused early; the judging after the run looks at everything.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::history::{Outcome, Record, Value};
+
+/// One of these checks. `broken` ends in a violation of an invariant, unless the judging finds an excuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct SoFarCheck {
+    pub name: &'static str,
+    pub checked: u64,
+    pub broken: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SoFar {
+    places: HashMap<u32, u64>,
+    /// Fans whose place ended, or that took another.
+    moved_on: HashSet<u32>,
+    /// The order that each ticket was told in.
+    tickets: HashMap<Box<str>, Box<str>>,
+    kept: Count,
+    turned_away: Count,
+    told_once: Count,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    checked: u64,
+    broken: u64,
+}
+
+impl Count {
+    fn add(&mut self, holds: bool) {
+        self.checked += 1;
+        self.broken += u64::from(!holds);
+    }
+}
+
+impl SoFar {
+    pub(crate) fn note(&mut self, record: &Record) {
+        if record.why.is_probe() {
+            match &record.outcome {
+                Outcome::Ok(_) => self.turned_away.add(false),
+                Outcome::Refused { .. } => self.turned_away.add(true),
+                Outcome::Unknown(_) | Outcome::HeldBack => {}
+            }
+            return;
+        }
+        match record.value() {
+            Some(Value::Join { position, created }) => self.place(record.fan, *position, *created),
+            Some(Value::Status { position, state, .. }) => {
+                self.place(record.fan, *position, false);
+                if state.is_over() {
+                    self.moved_on.insert(record.fan);
+                }
+            }
+            Some(Value::Checkout { order_id, ticket_ids, .. }) => {
+                for ticket in ticket_ids {
+                    let first = self.tickets.entry(ticket.clone()).or_insert_with(|| order_id.clone());
+                    self.told_once.add(first == order_id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn place(&mut self, fan: u32, position: u64, created: bool) {
+        if self.moved_on.contains(&fan) {
+            return;
+        }
+        let first = *self.places.entry(fan).or_insert(position);
+        if created && first != position {
+            self.moved_on.insert(fan);
+        } else {
+            self.kept.add(first == position);
+        }
+    }
+
+    pub(crate) fn checks(&self) -> Vec<SoFarCheck> {
+        let check = |name, count: Count| SoFarCheck { name, checked: count.checked, broken: count.broken };
+        vec![
+            check("places kept", self.kept),
+            check("probes turned away", self.turned_away),
+            check("tickets in one order", self.told_once),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Op, Why};
+    use crate::words::{Phase, State};
+
+    fn record(op: Op, why: Why, outcome: Outcome) -> Record {
+        Record {
+            op,
+            why,
+            fan: 7,
+            device: 0,
+            intended_us: 0,
+            sent_us: 0,
+            received_us: 1,
+            expected_refusal: false,
+            key: None,
+            hold: None,
+            outcome,
+        }
+    }
+
+    fn join(position: u64, created: bool) -> Record {
+        record(Op::Join, Why::Journey, Outcome::Ok(Value::Join { position, created }))
+    }
+
+    fn poll(position: u64, state: State) -> Record {
+        let value = Value::Status { position, ahead: None, state, phase: Phase::Open, admitted: false };
+        record(Op::Status, Why::Journey, Outcome::Ok(value))
+    }
+
+    fn checkout(order: &str, ticket: &str) -> Record {
+        let value = Value::Checkout { order_id: order.into(), ticket_ids: vec![ticket.into()], digest: "d".into() };
+        record(Op::Checkout, Why::Journey, Outcome::Ok(value))
+    }
+
+    fn broken(records: &[Record]) -> Vec<(u64, u64)> {
+        let mut so_far = SoFar::default();
+        records.iter().for_each(|record| so_far.note(record));
+        so_far.checks().iter().map(|check| (check.checked, check.broken)).collect()
+    }
+
+    #[test]
+    fn a_place_that_moves_is_seen_and_a_new_one_is_not_accused() {
+        assert_eq!(broken(&[join(3, true), poll(3, State::Waiting), poll(4, State::Waiting)])[0], (3, 1));
+        let again = [join(3, true), poll(3, State::Left), join(9, true), poll(9, State::Waiting)];
+        assert_eq!(broken(&again)[0], (2, 0));
+        assert_eq!(broken(&[join(3, true), join(9, true), poll(9, State::Waiting)])[0], (1, 0));
+    }
+
+    #[test]
+    fn a_probe_that_is_let_in_and_a_ticket_of_two_orders_are_seen() {
+        let refused = Outcome::Refused { status: 403, code: "admission_required".into() };
+        let probes = [
+            record(Op::Seats, Why::ProbeUnadmitted, refused),
+            record(Op::Seats, Why::ProbeUnadmitted, Outcome::Ok(Value::Accepted)),
+        ];
+        assert_eq!(broken(&probes)[1], (2, 1));
+        let sold = [checkout("o1", "t1"), checkout("o1", "t1"), checkout("o2", "t1")];
+        assert_eq!(broken(&sold)[2], (3, 1));
+    }
+}
