@@ -6,7 +6,7 @@ ifeq ($(origin HOST),environment)
 unexport HOST
 endif
 
-.PHONY: help desktop stop cluster cluster-stop up down seed sim assert-queue bench build test soak fuzz interface fmt lint deny
+.PHONY: help desktop stop cluster cluster-stop up down seed sim sim-all crosscheck assert-queue bench build test soak fuzz interface fmt lint deny
 
 help:          ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -34,8 +34,14 @@ down:          ## end the containers; their data stays
 seed:          ## make a new demo sale and print SALE_ID=<id>
 	@scripts/traffic.sh seed
 
-sim:           ## run a load scenario and judge it (SCENARIO= K6_VUS_MAX= K6_STEADY= SALE_ID= SEED= BASE_URL= ..)
+sim:           ## run a load scenario and judge it (SCENARIO= K6_VUS_MAX= K6_STEADY= SEED= REPEAT= BASE_URL= ..)
 	@scripts/traffic.sh sim $(SCENARIO)
+
+sim-all:       ## every scenario in turn, one table (SHORT=1 SCENARIOS= BASE_URL= REPEAT= OUT= and all of sim)
+	@scripts/sim-all.sh
+
+crosscheck:    ## the same journey driven by k6 and by the lab, counts and times compared; not part of test
+	@scripts/crosscheck.sh
 
 # The address of a database holds its password: it goes through the environment, not the words of a command.
 assert-queue:  ## check the order and the seats of one sale from its records (SALE_ID= DATABASE_URL=)

@@ -100,6 +100,15 @@ run env "${launch[@]}" BASE_URL="http://localhost:$(free_port)" \
     "$TRAFFIC_BIN" sim launch_spike --no-time-limits --out "$TMP/private"
 check "with nothing at BASE_URL the run starts a server of its own" exits 0
 
+echo "every scenario"
+run env "${launch[@]}" SHORT=1 SCENARIOS=launch_spike NO_TIME_LIMITS=1 OUT="$TMP/all" BASE_URL= scripts/sim-all.sh
+check "sim-all exits 0" exits 0
+check "sim-all prints a table" says "launch_spike +PASS"
+check "sim-all counts its runs" says "1 of 1 scenarios"
+run env SCENARIOS=launch_spke OUT="$TMP/all" BASE_URL= scripts/sim-all.sh
+check "sim-all fails with what cannot be run" exits 104
+check "and says why" says "did you mean launch_spike"
+
 echo "a busy port"
 python3 - "$PORT" <<'PY' &
 import socket, sys, time

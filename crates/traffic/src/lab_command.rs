@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use lab::{LabError, Trace};
 
-use crate::cli::{CompareArgs, LabCommand, PlanArgs, ReplayArgs, ReportArgs};
+use crate::cli::{CompareArgs, LabCommand, PlanArgs, ReplayArgs, ReportArgs, ScenariosArgs};
 use crate::sim::{self, Plan};
 
 /// Reports and traces are small; a larger file is another one by mistake.
@@ -15,11 +15,21 @@ const FILE_LIMIT: u64 = 64 << 20;
 
 pub(crate) fn run(command: &LabCommand) -> anyhow::Result<ExitCode> {
     sim::judged(match command {
+        LabCommand::Scenarios(args) => scenarios(args),
         LabCommand::Plan(args) => plan(args),
         LabCommand::Report(args) => report(args),
         LabCommand::Compare(args) => compare(args),
         LabCommand::Replay(args) => replay(args),
     })
+}
+
+fn scenarios(args: &ScenariosArgs) -> anyhow::Result<ExitCode> {
+    let listed = lab::scenarios::list().iter().filter(|info| info.ready || !args.ready);
+    let line = |info: &lab::scenarios::ScenarioInfo| {
+        format!("{}\t{}\t{}\n", info.name, if info.ready { "ready" } else { "later" }, info.stands_for)
+    };
+    say(&listed.map(line).collect::<String>())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {

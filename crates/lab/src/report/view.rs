@@ -207,6 +207,11 @@ fn flatten(prefix: &str, object: &Map<String, Value>, rows: &mut Vec<(Text, Text
                 let items: Vec<String> = items.iter().map(plain).collect();
                 rows.push((key.into(), items.join(", ").into()));
             }
+            // A share of a core: more digits say nothing.
+            Value::Number(number) if number.is_f64() => {
+                let text = format!("{:.3}", number.as_f64().unwrap_or_default());
+                rows.push((key.into(), text.into()));
+            }
             other => rows.push((key.into(), other.to_string().into())),
         }
     }

@@ -8,6 +8,8 @@ use super::{KnobArgs, RunArgs};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LabCommand {
+    /// List the scenarios: name, whether it is ready, what it stands for; tabs between them
+    Scenarios(ScenariosArgs),
     /// Show what a scenario would do with these knobs, without doing it
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArgs),
@@ -20,6 +22,13 @@ pub(crate) enum LabCommand {
     /// Run with the arrivals of a trace: so many people each second, as somewhere they once came
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(Box<ReplayArgs>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScenariosArgs {
+    /// Only those that can be run
+    #[arg(long)]
+    pub(crate) ready: bool,
 }
 
 const PLAN_EXAMPLES: &str = "\

@@ -54,6 +54,14 @@ fn report(verdict: &str, p99_ms: f64) -> Value {
 }
 
 #[test]
+fn scripts_can_read_which_scenarios_there_are() {
+    let all = out(&run(&["lab", "scenarios"]));
+    assert!(all.lines().count() == 10 && all.starts_with("launch_spike\tready\tsite crash at sale open\n"), "{all}");
+    let ready = out(&run(&["lab", "scenarios", "--ready"]));
+    assert!(ready.lines().all(|line| line.contains("\tready\t")) && ready.contains("launch_spike"), "{ready}");
+}
+
+#[test]
 fn a_plan_is_shown_without_running_it() {
     let shown = run(&["lab", "plan", "launch_spike", "--vus-max", "200"]);
     assert!(shown.status.success(), "{shown:?}");

@@ -206,7 +206,7 @@ fn refusals(run: &Run, out: &mut String) {
         "<p class=\"lead\">A refusal is expected where the plan asked for it: a probe that must be turned away, a lost race for \
          a seat. The others count as failures.</p>\n",
     );
-    open("Refusals", &[("", "Step"), ("", "Code"), ("", ""), ("n", "Times")], out);
+    open("Refusals", &[("", "Step"), ("", "Code"), ("", "Expected"), ("n", "Times")], out);
     for row in &run.refusals {
         let word = if row.expected { chip("none", "expected") } else { chip("fail", "unexpected") };
         let _ = writeln!(
