@@ -192,15 +192,15 @@ impl Side {
 
     fn checks(&mut self, a: &Run, b: &Run) {
         self.line(&format!("\n{:<44} {:>14} {:>14}", "CHECK", "A", "B"));
-        let of_b: BTreeMap<&str, _> = b.checks.iter().map(|check| (check.id.raw(), check)).collect();
+        let of_b: BTreeMap<_, _> = b.checks.iter().map(|check| ((&check.id, &check.sale), check)).collect();
         for check in &a.checks {
-            let Some(other) = of_b.get(check.id.raw()) else { continue };
+            let Some(other) = of_b.get(&(&check.id, &check.sale)) else { continue };
             let change = verdicts(check.verdict, other.verdict);
             if change == Change::Same && check.verdict == Word::Pass {
                 continue;
             }
             let word = self.word(change);
-            let name: String = format!("{} {}", check.id.line(), check.name.line()).chars().take(44).collect();
+            let name: String = format!("{} {}", check.id.line(), check.title().line()).chars().take(44).collect();
             let shown = |word: Word, violations: u64| match word {
                 Word::Fail => format!("FAIL ({violations})"),
                 other => other.shown().to_lowercase(),
@@ -209,7 +209,8 @@ impl Side {
             self.line(&format!("{name:<44} {a:>14} {b:>14}   {word}"));
         }
         let both = a.checks.iter().filter(|check| {
-            check.verdict == Word::Pass && of_b.get(check.id.raw()).is_some_and(|other| other.verdict == Word::Pass)
+            check.verdict == Word::Pass
+                && of_b.get(&(&check.id, &check.sale)).is_some_and(|other| other.verdict == Word::Pass)
         });
         self.line(&format!("{:<44} {:>14}", "held in both", both.count()));
     }

@@ -37,7 +37,7 @@ fn check_word(verdict: Word) -> &'static str {
 fn invariants(run: &Run, text: &mut String) {
     line!(text, "\n{:<14} {:<52} {:>9} {:>10}", "INVARIANT", "", "checked", "violations");
     for check in &run.checks {
-        let name = format!("{} {}", check.id.line(), check.name.line());
+        let name = format!("{} {}", check.id.line(), check.title().line());
         line!(text, "{:<14} {name:<52} {:>9} {:>10}", check_word(check.verdict), check.checked, check.violations);
         if let Some(missing) = &check.missing {
             line!(text, "{:<14}    {}", "", missing.line());

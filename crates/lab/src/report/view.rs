@@ -73,6 +73,9 @@ pub(crate) enum Word {
 pub(crate) struct Check {
     pub(crate) id: Text,
     pub(crate) name: Text,
+    /// Which of several sales it was judged for.
+    #[serde(default)]
+    pub(crate) sale: Option<Text>,
     pub(crate) verdict: Word,
     pub(crate) checked: u64,
     pub(crate) violations: u64,
@@ -90,6 +93,9 @@ pub(crate) struct Slo {
     pub(crate) verdict: Word,
     /// Nothing where more failed than the percentile leaves out: JSON has no number beyond every number.
     pub(crate) observed: Option<f64>,
+    /// What was observed of the other side, where the limit is a ratio.
+    #[serde(default)]
+    pub(crate) beside: Option<f64>,
     #[serde(default)]
     pub(crate) unit: Text,
     pub(crate) samples: u64,
@@ -234,6 +240,16 @@ impl Word {
     }
 }
 
+impl Check {
+    /// The name, and the sale where there is more than one.
+    pub(crate) fn title(&self) -> Text {
+        match &self.sale {
+            Some(sale) => format!("{} (sale {})", self.name.raw(), sale.raw()).into(),
+            None => self.name.clone(),
+        }
+    }
+}
+
 impl Slo {
     /// What is measured, and the limit with its sign; options such as `min_samples` are in neither.
     pub(crate) fn parts(&self) -> (String, String) {
@@ -249,7 +265,10 @@ impl Slo {
 
     pub(crate) fn shown(&self) -> String {
         match (self.observed, self.verdict) {
-            (Some(value), _) => super::shown(value, self.unit.raw()),
+            (Some(value), _) => {
+                let beside = self.beside.map(|other| format!(" beside {}", super::shown(other, self.unit.raw())));
+                super::shown(value, self.unit.raw()) + &beside.unwrap_or_default()
+            }
             (None, Word::Fail) => super::shown(f64::INFINITY, self.unit.raw()),
             (None, _) => "-".into(),
         }
@@ -280,7 +299,7 @@ mod tests {
     use super::*;
 
     fn slo(text: &str, verdict: Word, observed: Option<f64>) -> Slo {
-        Slo { slo: text.into(), verdict, observed, unit: "ms".into(), samples: 40, advisory: false }
+        Slo { slo: text.into(), verdict, observed, beside: None, unit: "ms".into(), samples: 40, advisory: false }
     }
 
     #[test]
@@ -309,5 +328,14 @@ mod tests {
     fn a_percentile_beyond_all_answers_is_told_as_failures() {
         assert_eq!(slo("join p99 < 1s", Word::Fail, None).shown(), "failures");
         assert_eq!(slo("join p99 < 1s", Word::NoData, None).shown(), "-");
+    }
+
+    #[test]
+    fn of_a_ratio_both_sides_are_shown_and_a_check_names_its_sale() {
+        let ratio = Slo { beside: Some(10.0), ..slo("join p99 <= 1.25x join", Word::Pass, Some(12.0)) };
+        assert_eq!(ratio.shown(), "12.0 ms beside 10.0 ms");
+        let check = r#"{"id": "Q1", "name": "order", "sale": "B", "verdict": "pass", "checked": 1, "violations": 0}"#;
+        let check: Check = serde_json::from_str(check).expect("a check");
+        assert_eq!(check.title(), "order (sale B)".into());
     }
 }

@@ -118,7 +118,7 @@ fn broken(run: &Run, out: &mut String) {
             }
             _ => check.missing.as_ref().map_or("there was no data".into(), |missing| missing.html().to_string()),
         };
-        let _ = write!(out, "<li><strong>{} {}</strong>: {what}", check.id.html(), check.name.html());
+        let _ = write!(out, "<li><strong>{} {}</strong>: {what}", check.id.html(), check.title().html());
         tables::examples(check, out);
         out.push_str("</li>\n");
     }

@@ -46,7 +46,7 @@ pub(super) fn checks(run: &Run, out: &mut String) {
             tone(check.verdict),
             chip(tone(check.verdict), &check.verdict.shown().to_lowercase()),
             check.id.html(),
-            check.name.html()
+            check.title().html()
         );
         if let Some(missing) = &check.missing {
             let _ = write!(out, "<p class=\"more\">{}</p>", missing.html());
