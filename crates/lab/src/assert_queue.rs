@@ -34,7 +34,7 @@ pub fn assert_queue(lines: impl BufRead) -> Result<QueueAssertion, DumpError> {
 /// `staleness_ms` is the S of the server (`/health/live`). Samples are not kept, so W1 and the cap of Q8 are not judged.
 pub fn assert_run(lines: impl BufRead, history: impl Read, staleness_ms: u64) -> Result<QueueAssertion, DumpError> {
     let dump = Dump::read(lines)?;
-    let history = History::read(history)?;
+    let history = History::read(history)?.of_sale(&dump.sale.sale_id);
     let mut findings = check::all(&Evidence {
         history: &history,
         dump: Some(&dump),

@@ -50,6 +50,8 @@ pub(crate) struct Entry {
     pub(crate) claimed_at: Option<i64>,
     #[serde(default, deserialize_with = "maybe_ms")]
     pub(crate) ended_at: Option<i64>,
+    #[serde(default)]
+    pub(crate) ended_as: Option<Box<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

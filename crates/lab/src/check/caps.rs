@@ -58,7 +58,7 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     // Fans are numbers here: each may be the one whom the operator allows the most.
     let cap = dump.highest_cap().saturating_add(most_allowed(dump));
     let cancelled: HashSet<&str> = dump.cancelled_tickets().map(|ticket| &*ticket.ticket_id).collect();
-    let mut tickets: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut tickets: BTreeMap<u32, HashSet<&str>> = BTreeMap::new();
     // What each fan saw on sale last: where that is no more than the cap, more cannot be asked for in earnest.
     let mut listed: HashMap<u32, u64> = HashMap::new();
     let (mut refused, mut honest, mut hopeless) = (0, 0, 0);
@@ -73,20 +73,21 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
                 hopeless += u64::from(&**code == "unavailable" && few);
             }
             (Outcome::Ok(Value::Hold { seat_ids, .. }), why) => {
-                honest += u64::from(why == Why::Journey);
+                honest += u64::from(why.buys());
                 tally.check(seat_ids.len() as u64 <= cap, || {
                     format!("fan {} was given a hold of {} seats; the cap is {cap}", record.fan, seat_ids.len())
                 });
             }
-            (Outcome::Ok(Value::Checkout { ticket_ids, .. }), Why::Journey) => {
+            (Outcome::Ok(Value::Checkout { ticket_ids, .. }), why) if why.buys() => {
                 // A cancelled ticket made room for another; whether in time, the rows tell.
-                let kept = ticket_ids.iter().filter(|ticket| !cancelled.contains(&***ticket)).count();
-                *tickets.entry(record.fan).or_default() += kept as u64;
+                let kept = ticket_ids.iter().map(|ticket| &**ticket).filter(|ticket| !cancelled.contains(ticket));
+                tickets.entry(record.fan).or_default().extend(kept);
             }
             _ => {}
         }
     }
     for (fan, has) in tickets {
+        let has = has.len() as u64;
         tally.check(has <= cap, || format!("fan {fan} was sold {has} tickets; the cap is {cap}"));
     }
     tally.count("attempts over the cap that were refused", refused);

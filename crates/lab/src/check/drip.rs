@@ -107,21 +107,16 @@ fn first_admissions(evidence: &Evidence<'_>, per_minute: u64, tally: &mut Tally)
     tally.count("first admissions seen", seen.len() as u64);
 }
 
-/// When a fan was first called. Only a poll that was answered with a value says that the call had not come.
+/// When a fan was first called: not before the latest poll that was sent before and still answered with waiting. Answers of
+/// several devices may come in any order.
 fn first_call(records: &[&Record], staleness_us: u64) -> Option<Seen> {
-    let mut not_before_us = records.first()?.sent_us;
-    for record in records {
-        match record.value() {
-            Some(Value::Status { admitted: true, .. }) => {
-                return Some(Seen { not_before_us, by_us: record.received_us });
-            }
-            Some(Value::Status { .. } | Value::Join { .. }) => {
-                not_before_us = not_before_us.max(record.sent_us.saturating_sub(staleness_us));
-            }
-            _ => {}
-        }
-    }
-    None
+    let let_in = |record: &&&Record| matches!(record.value(), Some(Value::Status { admitted: true, .. }));
+    let by_us = records.iter().filter(let_in).map(|record| record.received_us).min()?;
+    let denies =
+        |record: &&&Record| matches!(record.value(), Some(Value::Status { admitted: false, .. } | Value::Join { .. }));
+    let denied = records.iter().filter(denies).map(|record| record.sent_us.saturating_sub(staleness_us));
+    let not_before_us = denied.filter(|sent_us| *sent_us < by_us).max().unwrap_or(0);
+    Some(Seen { not_before_us: not_before_us.max(records.first()?.sent_us), by_us })
 }
 
 #[cfg(test)]
@@ -235,6 +230,18 @@ mod tests {
         story.lost_poll(99, 40_000_000, 41_000_000);
         story.status(99, 60_000_000, 60_001_000, 100, State::Inside, None);
         assert!(story.tally(as_the_fans_saw_it).violations > 0, "sixty within a second, at ten a second");
+    }
+
+    #[test]
+    fn q8_of_two_tabs_the_first_answer_that_lets_in_counts() {
+        let mut story = Story::new(1);
+        story.status(0, 0, 1_000, 1, State::Waiting, None);
+        story.status(0, 2_000, 9_000, 1, State::Inside, None);
+        story.status(0, 3_000, 4_000, 1, State::Inside, None);
+        story.status(0, 3_500, 5_000, 1, State::Waiting, None);
+        let records: Vec<&Record> = story.records().iter().collect();
+        let seen = first_call(&records, 0).expect("was let in");
+        assert_eq!((seen.not_before_us, seen.by_us), (3_500, 4_000));
     }
 
     #[test]

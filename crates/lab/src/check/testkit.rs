@@ -20,7 +20,7 @@ pub(crate) struct Story {
 impl Story {
     pub(crate) fn new(fans: u32) -> Self {
         let accounts = (0..fans).map(|fan| format!("fan-{fan}").into()).collect();
-        let history = History { accounts, records: vec![] };
+        let history = History { accounts, sales: vec![], records: vec![] };
         Story {
             history,
             dump: dump(),
@@ -53,6 +53,7 @@ impl Story {
             why,
             fan,
             device: 0,
+            sale: 0,
             intended_us: sent_us,
             sent_us,
             received_us,
@@ -88,6 +89,10 @@ impl Story {
     /// A first join that is answered as one of somebody who has a place.
     pub(crate) fn join_known(&mut self, fan: u32, sent: u64, received: u64, position: u64) {
         self.tell(Op::Join, Why::Journey, fan, sent, received, Outcome::Ok(Value::Join { position, created: false }));
+    }
+
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.history.records
     }
 
     pub(crate) fn keyed(&mut self, key: &str) {
@@ -154,7 +159,7 @@ impl Story {
     pub(crate) fn sample(&mut self, fill: impl FnOnce(&mut Stats)) {
         let mut stats = Stats::default();
         fill(&mut stats);
-        self.samples.push(Sample { at_us: 0, stats: Some(stats), live: None });
+        self.samples.push(Sample { at_us: 0, until_us: 0, stats: Some(stats), live: None });
     }
 }
 
@@ -188,6 +193,7 @@ pub(crate) fn entry(position: u64, user: &str) -> Entry {
         recalled_at: None,
         claimed_at: None,
         ended_at: None,
+        ended_as: None,
     }
 }
 
