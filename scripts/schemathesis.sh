@@ -7,6 +7,8 @@
 #   TRAFFIC_BIN  the binary; without it the debug build
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
 # shellcheck source=scripts/ports.sh
 . scripts/ports.sh
 
@@ -44,7 +46,7 @@ env -i PATH="$PATH" HOME="$HOME" "$BIN" serve --dev --log warn --http-addr "127.
     --database-url "sqlite://$TMP/traffic.db" >"$TMP/server.log" 2>&1 &
 SERVER=$!
 for _ in $(seq 300); do
-    curl --silent --fail --max-time 2 --output /dev/null "$URL/health/ready" && break
+    ready "$URL" && break
     kill -0 "$SERVER" 2>/dev/null || { cat "$TMP/server.log" >&2; exit 1; }
     sleep 0.1
 done

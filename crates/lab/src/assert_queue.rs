@@ -40,7 +40,6 @@ pub fn assert_run(lines: impl BufRead, history: impl Read, staleness_ms: u64) ->
         dump: Some(&dump),
         samples: &[],
         staleness_us: staleness_ms.saturating_mul(1_000),
-        max_active: dump.highest_max_active(),
         own_sale: true,
         // The plan is not among the files: what it owed is not known.
         owed: Owed::default(),

@@ -140,7 +140,6 @@ fn findings(prepared: &Prepared, played: &Played, parts: &[History], own_sale: b
             dump,
             samples: &sale.samples,
             staleness_us: prepared.live.staleness_ms.saturating_mul(1_000),
-            max_active: dump.map_or(0, |dump| dump.highest_max_active()),
             own_sale,
             owed: Owed::of(&plan.fans, number, &played.recorded.reached, &played.unfinished),
         });

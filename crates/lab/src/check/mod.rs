@@ -44,8 +44,6 @@ pub(crate) struct Evidence<'a> {
     pub(crate) samples: &'a [Sample],
     /// Within this a node may show an old number.
     pub(crate) staleness_us: u64,
-    /// 0: none.
-    pub(crate) max_active: u64,
     /// The run made the sale: every entry in it is the run's.
     pub(crate) own_sale: bool,
     pub(crate) owed: Owed,

@@ -12,7 +12,6 @@ pub(crate) struct Story {
     pub(crate) dump: Dump,
     samples: Vec<Sample>,
     pub(crate) staleness_us: u64,
-    pub(crate) max_active: u64,
     pub(crate) own_sale: bool,
     pub(crate) owed: Owed,
 }
@@ -21,15 +20,7 @@ impl Story {
     pub(crate) fn new(fans: u32) -> Self {
         let accounts = (0..fans).map(|fan| format!("fan-{fan}").into()).collect();
         let history = History { accounts, sales: vec![], records: vec![] };
-        Story {
-            history,
-            dump: dump(),
-            samples: vec![],
-            staleness_us: 0,
-            max_active: 0,
-            own_sale: true,
-            owed: Owed::default(),
-        }
+        Story { history, dump: dump(), samples: vec![], staleness_us: 0, own_sale: true, owed: Owed::default() }
     }
 
     pub(crate) fn tally(&self, check: fn(&Evidence<'_>, &mut Tally)) -> Tally {
@@ -38,7 +29,6 @@ impl Story {
             dump: Some(&self.dump),
             samples: &self.samples,
             staleness_us: self.staleness_us,
-            max_active: self.max_active,
             own_sale: self.own_sale,
             owed: self.owed,
         };
@@ -177,6 +167,9 @@ pub(crate) fn dump() -> Dump {
         max_tickets_per_user: 4,
         max_active: 0,
         hold_ttl_sec: 30,
+        opens_at: None,
+        ends_at: None,
+        closed_at: None,
         paused: false,
         last_position: 0,
         through: 0,
