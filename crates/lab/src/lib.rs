@@ -34,6 +34,7 @@ mod report;
 mod run;
 mod sampler;
 pub mod scenarios;
+mod shared;
 mod slo;
 mod stage;
 mod terms;

@@ -25,6 +25,7 @@ use crate::record::Recorder;
 use crate::report::Report;
 use crate::sampler::{self, Sample, Samples};
 use crate::scenarios::{self, Scenario};
+use crate::shared::{CONNECTIONS, FANS_WITH_OWN};
 use crate::slo::Slo;
 use crate::stage::{Elsewhere, News, OnStage, Setting, Stage};
 
@@ -120,6 +121,9 @@ async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
     let live = operator.live().await.map_err(|detail| LabError::setup("reaching the server", detail))?;
     let run_id = format!("{}-{}-{}", plan.scenario, compact_time(clock.wall_ms(0)), plan.seed);
     let mut notes = Vec::new();
+    if plan.fans.len() > FANS_WITH_OWN {
+        notes.push(format!("{} fans share {CONNECTIONS} connections", plan.fans.len()));
+    }
     let accounts = operator.make_accounts(plan.fans.len(), &run_id).await?;
     let elsewhere = match scenario.needs_elsewhere {
         true => Some(elsewhere::make(&mut operator, &target, clock, &run_id).await?),
@@ -205,6 +209,7 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
         seed: plan.seed,
         run_tag: (&*prepared.run_id).into(),
         news: News::of(plan, prepared.elsewhere.clone()),
+        fans: plan.fans.len(),
     });
     let operator = || Operator::new(Conn::of_operator(prepared.target.clone()), &options.admin_key);
     let samples: Vec<Samples> = stage.sales.iter().map(|_| Samples::default()).collect();

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::net::Target;
 use crate::plan::Plan;
 use crate::record::Recorder;
+use crate::shared::Shared;
 
 /// A checkout waits up to 10 s for its provider (design D7); twice that is an answer that will not come.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(20);
@@ -26,6 +27,8 @@ pub(crate) struct Stage {
     /// When the first doors open, on the run's clock.
     pub(crate) doors_us: u64,
     pub(crate) news: Arc<News>,
+    /// Connections that fans share, where there are too many for one each.
+    pub(crate) shared: Option<Arc<Shared>>,
     over: watch::Receiver<bool>,
 }
 
@@ -117,15 +120,17 @@ pub(crate) struct Setting {
     pub(crate) seed: u64,
     pub(crate) run_tag: Arc<str>,
     pub(crate) news: News,
+    pub(crate) fans: usize,
 }
 
 impl Stage {
     pub(crate) fn new(setting: Setting) -> (Self, watch::Sender<bool>) {
         let (curtain, over) = watch::channel(false);
-        let Setting { clock, recorder, target, sales, seed, run_tag, news } = setting;
+        let Setting { clock, recorder, target, sales, seed, run_tag, news, fans } = setting;
         let doors_us = sales.first().map_or(0, |sale| sale.doors_us);
         let (sales, news) = (sales.into(), Arc::new(news));
-        (Stage { clock, recorder, target, sales, seed, run_tag, doors_us, news, over }, curtain)
+        let shared = Shared::for_fans(fans, &target);
+        (Stage { clock, recorder, target, sales, seed, run_tag, doors_us, news, shared, over }, curtain)
     }
 
     /// Runs `work` unless the run ends first: then `None`.

@@ -1,9 +1,10 @@
 //! Handmade histories and exports for the checkers' tests.
 
-use super::{Evidence, Owed, Tally};
+use super::{Evidence, Finding, Owed, OwnCheck, Tally, Whole, own};
 use crate::dump::{BoundBy, Call, Claim, Dump, Entry, Hold, Order, Payment, Refund, Sale, Seat, Ticket};
 use crate::history::{History, Op, Outcome, Record, Value, Why};
 use crate::operator::Stats;
+use crate::plan::Plan;
 use crate::sampler::Sample;
 use crate::words::{Phase, State};
 
@@ -35,6 +36,20 @@ impl Story {
         let mut tally = Tally::default();
         check(&evidence, &mut tally);
         tally
+    }
+
+    /// Judged by a check of a scenario.
+    pub(crate) fn own(&self, plan: &Plan, check: &OwnCheck) -> Finding {
+        let evidence = [Evidence {
+            history: &self.history,
+            dump: Some(&self.dump),
+            samples: &self.samples,
+            staleness_us: self.staleness_us,
+            own_sale: self.own_sale,
+            owed: self.owed,
+        }];
+        let whole = Whole { plan, sales: &evidence, doors_us: &[0], connections: None };
+        own(std::slice::from_ref(check), &whole).remove(0)
     }
 
     fn tell(&mut self, op: Op, why: Why, fan: u32, sent_us: u64, received_us: u64, outcome: Outcome) -> &mut Record {

@@ -147,8 +147,16 @@ impl Fan {
     /// Sends one operation over the device it names and records it, whatever comes of it. `None` when the run ended before
     /// the answer.
     async fn call(&mut self, sending: Sending<'_>) -> Option<Reply> {
-        self.need_devices(sending.device + 1);
-        let reply = self.me.exchange(&mut self.devices[sending.device], sending, self.last_answer_us).await;
+        let reply = match self.me.stage.shared.as_ref().filter(|_| self.plan.habits.ring.is_none()) {
+            Some(shared) => {
+                let mut lent = self.me.stage.unless_over(shared.lend()).await?;
+                self.me.exchange(lent.conn(), sending, self.last_answer_us).await
+            }
+            None => {
+                self.need_devices(sending.device + 1);
+                self.me.exchange(&mut self.devices[sending.device], sending, self.last_answer_us).await
+            }
+        };
         self.last_answer_us = self.me.stage.clock.now_us();
         self.note_failure(reply.as_ref().map(|reply| &reply.outcome));
         reply
@@ -164,7 +172,8 @@ impl Fan {
         let replies = together(calls.collect()).await;
         *last_answer_us = me.stage.clock.now_us();
         // Tabs are closed again, all but the first two: hundreds of fans with twenty each would be too many files.
-        devices.iter_mut().skip(2).for_each(Conn::close);
+        let kept = if me.stage.shared.is_some() { 0 } else { 2 };
+        devices.iter_mut().skip(kept).for_each(Conn::close);
         replies.into_iter().collect()
     }
 

@@ -60,7 +60,9 @@ impl Fan {
             }
             CutWhen::After => {
                 self.call(poll).await?;
-                self.devices[self.home].close();
+                if let Some(device) = self.devices.get_mut(self.home) {
+                    device.close();
+                }
             }
         }
         Some(())

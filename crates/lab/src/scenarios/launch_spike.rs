@@ -23,7 +23,7 @@ const OVER_CAP: (u64, usize) = (6, 2);
 
 pub(super) fn plan(knobs: &Knobs) -> Plan {
     let seed = knobs.seed();
-    let fans = usize::try_from(knobs.fans()).expect("limited to 10,000");
+    let fans = usize::try_from(knobs.fans()).expect("limited by the knob");
     let shape = Shape::from(knobs);
     let sale = SalePlan::from(knobs);
     let mut plan = Plan {

@@ -136,6 +136,8 @@ fn ordered_pairs(whole: &Whole<'_>, tally: &mut Tally) {
 mod tests {
     use super::super::parts::tests::{SHORT, knobs};
     use super::*;
+    use crate::check::CheckVerdict;
+    use crate::check::testkit::Story;
 
     #[test]
     fn there_are_waves_with_a_chain_each() {
@@ -146,6 +148,24 @@ mod tests {
         for (number, fan) in plan.fans.iter().enumerate() {
             assert!(fan.habits.joins_after.is_none_or(|before| before as usize + 1 == number));
         }
+    }
+
+    #[test]
+    fn f1_catches_a_link_ahead_of_the_one_before_and_pardons_an_overlap() {
+        let plan = plan(&knobs(&SHORT));
+        let told = |links: [(u64, u64, u64); 2]| {
+            let mut story = Story::new(150);
+            for (fan, (sent, received, position)) in (0..).zip(links) {
+                story.join(fan, sent, received, position);
+            }
+            story.own(&plan, &CHAINS)
+        };
+        assert_eq!(plan.fans[1].habits.joins_after, Some(0));
+        assert_eq!(told([(0, 10, 1), (20, 30, 2)]).verdict, CheckVerdict::Pass);
+        let finding = told([(0, 10, 2), (20, 30, 1)]);
+        assert_eq!(finding.verdict, CheckVerdict::Fail);
+        assert!(finding.counter_examples[0].contains("after fan 0 had been told of position 2, and was given 1"));
+        assert_eq!(told([(0, 25, 2), (20, 30, 1)]).verdict, CheckVerdict::NoData, "they overlap: nothing was compared");
     }
 
     #[test]

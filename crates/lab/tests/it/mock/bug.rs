@@ -90,6 +90,8 @@ pub(crate) enum Bug {
     StolenAdmissionAccepted,
     /// Seats that were given back stay in a live hold.
     ReleasedHoldStaysLive,
+    /// A connection that its client has closed is kept.
+    ConnectionsNeverClosed,
     /// Not a bug of promises but a server that says no to everybody.
     RefusesEverything,
 }
@@ -129,6 +131,7 @@ impl Bug {
             // Of the scenario that is about it; what else may break with it is not listed.
             Bug::SecondTabMakesPlace => &["R1"],
             Bug::NewAddressNewPlace => &["C1"],
+            Bug::ConnectionsNeverClosed => &["C2"],
             Bug::PositionsGoOnInTheNextSale => &["Q2"],
             Bug::AdmissionOfOtherSale => &["B1"],
             Bug::LateOvertakes => &["L1"],

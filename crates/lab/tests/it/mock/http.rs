@@ -1,6 +1,8 @@
 //! The mock's routes: a few of the contract's, answered from the sale in memory.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{Method, Request};
 use serde_json::{Value, json};
@@ -18,6 +20,8 @@ pub(crate) struct World {
     pub(crate) poll_ms: u64,
     pub(crate) sales: Vec<Sale>,
     accounts: usize,
+    /// Connections, as the metrics tell of them.
+    open: Arc<AtomicU64>,
 }
 
 /// An admission as the mock writes it: whose it is, and to which sale. A signature would only hide that.
@@ -27,8 +31,8 @@ struct Admission {
 }
 
 impl World {
-    pub(crate) fn new(bug: Bug, poll_ms: u64) -> Self {
-        World { bug, poll_ms, sales: vec![], accounts: 0 }
+    pub(crate) fn new(bug: Bug, poll_ms: u64, open: Arc<AtomicU64>) -> Self {
+        World { bug, poll_ms, sales: vec![], accounts: 0, open }
     }
 
     pub(crate) fn answer(&mut self, request: &Request<()>, body: &[u8], from: Ipv4Addr) -> Answer {
@@ -42,6 +46,7 @@ impl World {
             ["health", "live"] => ok(
                 &json!({"status": "ok", "instance": "mock", "started_at": text(0), "version": "0", "staleness_ms": 0}),
             ),
+            ["metrics"] => (200, format!("traffic_connections_open {}\n", self.open.load(Ordering::Relaxed))),
             ["v1", "demo", ..] => refused((404, "not_found")),
             ["v1", "admin", ..] if request.headers().get("x-admin-key").is_none_or(|key| key != "key") => {
                 refused((401, "admin_key_invalid"))

@@ -9,6 +9,7 @@ pub(crate) mod time;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -71,7 +72,8 @@ impl Mock {
 }
 
 async fn serve(listener: TcpListener, manner: Manner, measured: Arc<Mutex<Vec<u64>>>) {
-    let world = Arc::new(Mutex::new(World::new(manner.bug, manner.poll_ms)));
+    let open = Arc::new(AtomicU64::new(0));
+    let world = Arc::new(Mutex::new(World::new(manner.bug, manner.poll_ms, open.clone())));
     tokio::spawn(tick(world.clone()));
     loop {
         let (stream, peer) = listener.accept().await.expect("accepts");
@@ -84,7 +86,16 @@ async fn serve(listener: TcpListener, manner: Manner, measured: Arc<Mutex<Vec<u6
             let (world, measured) = (world.clone(), measured.clone());
             async move { Ok::<_, Infallible>(answer(request, &world, manner, &measured, from).await) }
         });
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let open = open.clone();
+        open.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            // How a connection ended is its client's matter.
+            let _ = connection.await;
+            if manner.bug != Bug::ConnectionsNeverClosed {
+                open.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
     }
 }
 
