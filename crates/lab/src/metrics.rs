@@ -212,6 +212,69 @@ mod tests {
         assert_eq!(with(0, 0, 0), Observed { value: None, samples: 0, exercised: true });
     }
 
+    fn poll(fan: u32, at_us: u64, took_us: u64) -> Record {
+        Record {
+            op: Op::Status,
+            why: Why::Journey,
+            fan,
+            device: 0,
+            sale: 0,
+            intended_us: at_us,
+            sent_us: at_us,
+            received_us: at_us + took_us,
+            expected_refusal: false,
+            key: None,
+            hold: None,
+            outcome: crate::history::Outcome::Ok(crate::history::Value::Seats { listed: 0 }),
+        }
+    }
+
+    /// Polls of fan 0 ("early") before and after a surge at 100 s, and of fan 1 ("late") after it.
+    fn judged(polls: usize, slow_us: u64, line: &str) -> (crate::slo::SloVerdict, bool, u64) {
+        let scenario = crate::scenarios::find("late_surge").expect("ready");
+        let mut plan = (scenario.plan)(&crate::knobs::Knobs::default());
+        plan.surge_us = Some(100_000_000);
+        (plan.fans[0].population, plan.fans[1].population) = ("early", "late");
+        let mut recorded = Recorded::default();
+        for _ in 0..polls {
+            recorded.records.push(poll(0, 1_000_000, 10_000));
+            recorded.records.push(poll(0, 101_000_000, slow_us));
+            recorded.records.push(poll(1, 101_000_000, 50_000));
+        }
+        let unfinished = BTreeSet::new();
+        let metrics = Metrics {
+            recorded: &recorded,
+            plan: &plan,
+            dump: None,
+            doors_us: 0,
+            own_doors: true,
+            unfinished: &unfinished,
+        };
+        let slo = crate::slo::Slo::parse(line, &["early", "late"]).expect("a threshold");
+        let row = slo.judge(&metrics, true);
+        (row.verdict, row.advisory, row.samples)
+    }
+
+    #[test]
+    fn a_population_and_a_window_are_judged_by_themselves() {
+        use crate::slo::SloVerdict::{Fail, Pass};
+        assert_eq!(judged(50, 10_000, "status{population:late} p99 < 20ms"), (Fail, false, 50));
+        assert_eq!(judged(50, 10_000, "status{population:early} p99 < 20ms"), (Pass, false, 100));
+        assert_eq!(judged(50, 30_000, "status{population:early,window:after} p99 < 20ms"), (Fail, false, 50));
+        assert_eq!(judged(50, 30_000, "status{population:early} p99 < 20ms window=before"), (Pass, false, 50));
+    }
+
+    #[test]
+    fn a_ratio_fails_where_both_limits_are_broken_and_blocks_with_enough_samples() {
+        use crate::slo::SloVerdict::{Fail, Pass};
+        let line = "status{population:early,window:after} p99 <= 2x status{population:early,window:before} or 200ms";
+        assert_eq!(judged(2_000, 300_000, line), (Fail, false, 2_000));
+        assert_eq!(judged(2_000, 150_000, line), (Pass, false, 2_000), "slower by fifteen times, and fast enough");
+        assert_eq!(judged(1_999, 300_000, line), (Fail, true, 1_999), "too few to block");
+        let wide = line.replace("2x", "40x");
+        assert_eq!(judged(2_000, 300_000, &wide), (Pass, false, 2_000), "slow, and no slower than allowed beside it");
+    }
+
     #[test]
     fn drip_counts_only_neighbouring_rows_bound_by_the_rate() {
         let mut dump = testkit::dump();

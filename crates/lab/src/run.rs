@@ -124,6 +124,7 @@ async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
     if plan.fans.len() > FANS_WITH_OWN {
         notes.push(format!("{} fans share {CONNECTIONS} connections", plan.fans.len()));
     }
+    notes.extend(slower_sales(&plan, &options.knobs).filter(|_| options.sale_id.is_none()));
     let accounts = operator.make_accounts(plan.fans.len(), &run_id).await?;
     let elsewhere = match scenario.needs_elsewhere {
         true => Some(elsewhere::make(&mut operator, &target, clock, &run_id).await?),
@@ -163,6 +164,13 @@ async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
         connections,
         notes,
     })
+}
+
+/// A scenario about a line has its sale call more slowly than the knob says, so that there is one.
+fn slower_sales(plan: &Plan, knobs: &Knobs) -> impl Iterator<Item = String> {
+    let knob = knobs.admit_per_minute();
+    let slower = plan.sales.iter().map(|sale| sale.admit_per_minute).filter(move |rate| *rate < knob);
+    slower.map(move |rate| format!("{rate} calls a minute, of the {knob} there may be: so that the line lasts"))
 }
 
 async fn make_sales(

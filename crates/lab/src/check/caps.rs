@@ -179,6 +179,17 @@ mod tests {
     }
 
     #[test]
+    fn s5_an_order_that_is_told_of_several_times_counts_once() {
+        let mut story = Story::new(1);
+        story.dump.sale.max_tickets_per_user = 2;
+        story.checkout(0, 0, 10, "h", "o", &["t1", "t2"]);
+        story.checkout(0, 1, 9, "h", "o", &["t1", "t2"]);
+        assert_eq!(story.tally(as_the_fans_saw_it).violations, 0);
+        story.checkout(0, 2, 8, "h", "o2", &["t3"]);
+        assert_eq!(story.tally(as_the_fans_saw_it).violations, 1);
+    }
+
+    #[test]
     fn s5_needs_somebody_who_tried_and_somebody_who_did() {
         let mut story = Story::new(1);
         story.dump.sale.max_tickets_per_user = 1;

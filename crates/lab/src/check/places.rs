@@ -255,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn q5_of_two_joins_at_once_either_may_have_been_first() {
+        let mut story = Story::new(1);
+        story.join_known(0, 0, 10, 1);
+        story.join(0, 5, 20, 1);
+        assert_eq!(story.tally(no_place_from_a_refusal).violations, 0, "the other tab's made it");
+        let mut story = Story::new(1);
+        story.refused_join(0, 0, 3);
+        story.join_known(0, 5, 10, 1);
+        story.rejoin(0, 20, 30, 1);
+        assert_eq!(story.tally(no_place_from_a_refusal).violations, 1, "what came later made nothing");
+    }
+
+    #[test]
     fn q5_by_the_rows_catches_a_claim_without_a_place() {
         let mut dump = testkit::dump();
         dump.entries = vec![Entry { called_at: Some(1), claimed_at: Some(2), ..testkit::entry(1, "a") }];

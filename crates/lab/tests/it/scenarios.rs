@@ -87,6 +87,21 @@ fn every_scenario_has_its_bug() {
     );
 }
 
+/// Too few fans for what most scenarios are about: the rows say so, and nobody is blamed.
+#[test]
+fn a_handful_of_fans_passes_every_scenario() {
+    let knobs: Vec<_> = SHORT.into_iter().skip(1).chain([("K6_VUS_MAX", "5")]).collect();
+    std::thread::scope(|scope| {
+        for info in scenarios::list() {
+            let knobs = &knobs;
+            scope.spawn(move || {
+                let report = play_scenario(info.name, Manner::with(Bug::None), knobs).report;
+                assert_eq!(report.verdict(), Verdict::Pass, "{}\n{}", info.name, report.render_table());
+            });
+        }
+    });
+}
+
 /// Nothing is violated there, and nothing is shown: that is no pass.
 #[test]
 fn a_server_that_refuses_everything_passes_no_scenario() {
