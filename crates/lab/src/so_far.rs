@@ -15,9 +15,10 @@ pub struct SoFarCheck {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SoFar {
-    places: HashMap<u32, u64>,
+    /// By fan and sale.
+    places: HashMap<(u32, u8), u64>,
     /// Fans whose place ended, or that took another.
-    moved_on: HashSet<u32>,
+    moved_on: HashSet<(u32, u8)>,
     /// The order that each ticket was told in.
     tickets: HashMap<Box<str>, Box<str>>,
     kept: Count,
@@ -49,11 +50,11 @@ impl SoFar {
             return;
         }
         match record.value() {
-            Some(Value::Join { position, created }) => self.place(record.fan, *position, *created),
+            Some(Value::Join { position, created }) => self.place((record.fan, record.sale), *position, *created),
             Some(Value::Status { position, state, .. }) => {
-                self.place(record.fan, *position, false);
+                self.place((record.fan, record.sale), *position, false);
                 if state.is_over() {
-                    self.moved_on.insert(record.fan);
+                    self.moved_on.insert((record.fan, record.sale));
                 }
             }
             Some(Value::Checkout { order_id, ticket_ids, .. }) => {
@@ -66,7 +67,7 @@ impl SoFar {
         }
     }
 
-    fn place(&mut self, fan: u32, position: u64, created: bool) {
+    fn place(&mut self, fan: (u32, u8), position: u64, created: bool) {
         if self.moved_on.contains(&fan) {
             return;
         }
@@ -99,6 +100,7 @@ mod tests {
             op,
             why,
             fan: 7,
+            sale: 0,
             device: 0,
             intended_us: 0,
             sent_us: 0,

@@ -66,7 +66,7 @@ impl Trace {
         plan.scenario = Self::SCENARIO.into();
         self.place(&mut plan);
         let slos = (scenario.slos)(&knobs, &plan, own_sale);
-        Ok((Planned { plan, slos }, knobs))
+        Ok((Planned { scenario, plan, slos }, knobs))
     }
 
     /// Gives every fan its arrival: spread over the steps as in the trace, anywhere within its step.

@@ -190,10 +190,6 @@ impl Run {
         self.metrics.get(&Text::from(name)).copied().flatten()
     }
 
-    pub(crate) fn knob(&self, name: &str) -> Option<&Text> {
-        self.knobs.iter().find(|knob| knob.name.raw() == name).map(|knob| &knob.value)
-    }
-
     /// The environment as rows: objects within it are joined with a dot, what is not known is left out.
     pub(crate) fn facts(&self) -> Vec<(Text, Text)> {
         let mut rows = Vec::new();

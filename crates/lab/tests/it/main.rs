@@ -5,3 +5,4 @@ mod lab_run;
 mod mock;
 mod planted_bugs;
 mod report;
+mod scenarios;

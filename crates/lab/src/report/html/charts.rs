@@ -106,23 +106,25 @@ fn traffic(run: &Run, figures: &Figures<'_>, axis: &Axis, out: &mut String) {
 
 /// What the sale did.
 fn sale(run: &Run, figures: &Figures<'_>, axis: &Axis, out: &mut String) {
-    let number_of = |name: &str| run.knob(name).and_then(|value| value.raw().parse::<f64>().ok());
     let terms = run.plan.as_ref().and_then(|plan| plan.sales.first());
     let own = run.plan.as_ref().is_none_or(|plan| plan.own_sale);
     let chart = |id, title, unit, series: &[Series], limits: &[Limit], out: &mut String| {
         Chart { id, title, unit, scale: Scale::Linear, series, limits }.draw(axis, out);
     };
+    // The server's counts in the report are those of the first sale.
+    let counted = match run.plan.as_ref().map_or(1, |plan| plan.sales.len()) {
+        0 | 1 => "by the server's count",
+        _ => "of the first sale, by the server's count",
+    };
     let depth = [
         series("waiting", 1, Kind::Area, figures.last(|second| second.queue_depth)),
         series("inside", 2, Kind::Line, figures.last(|second| second.inside)),
     ];
-    let room = terms.map(|terms| terms.waiting_room_cap as f64).or(number_of("K6_WAITING_ROOM_CAP")).filter(|_| own);
+    let room = terms.map(|terms| terms.waiting_room_cap as f64).filter(|_| own);
     let room = room.map(|room| Limit::flat(format!("room for {}", number(room)), room, axis.steps));
-    chart("line", "People in line", "by the server's count", &depth, room.as_slice(), out);
+    chart("line", "People in line", counted, &depth, room.as_slice(), out);
     let admitted = [series("let in", 1, Kind::Bars, figures.rate(|second| second.admitted))];
-    let rate = terms.map(|terms| terms.admit_per_minute as f64).or(number_of("K6_ADMIT_PER_MIN")).filter(|_| own);
-    let rate = rate.map(|rate| rate / 60.0);
-    let rate = rate.map(|rate| Limit::flat(format!("the drip: {} a second", number(rate)), rate, axis.steps));
+    let rate = drip(run, axis).filter(|_| own);
     chart(
         "admissions",
         "Admissions",
@@ -137,7 +139,20 @@ fn sale(run: &Run, figures: &Figures<'_>, axis: &Axis, out: &mut String) {
     let seats = [series("sold or held", 4, Kind::Area, on_top), series("sold", 2, Kind::Area, sold)];
     let house = most(&figures.last(|second| second.available_seats)).and(terms).map(|terms| terms.total_seats as f64);
     let house = house.filter(|_| own).map(|seats| Limit::flat(format!("{} seats", number(seats)), seats, axis.steps));
-    chart("seats", "Seats", "by the server's count", &seats, house.as_slice(), out);
+    chart("seats", "Seats", counted, &seats, house.as_slice(), out);
+}
+
+/// What the drips of all sales that are open let in together.
+fn drip(run: &Run, axis: &Axis) -> Option<Limit> {
+    let sales = &run.plan.as_ref()?.sales;
+    let at = |step: usize| {
+        let at_ms = (step as u64 + 1) * axis.step_sec * 1_000;
+        let open = sales.iter().filter(|sale| sale.opens_after_ms < at_ms);
+        Some(open.map(|sale| sale.admit_per_minute as f64 / 60.0).sum::<f64>())
+    };
+    let values: Vec<Option<f64>> = (0..axis.steps).map(at).collect();
+    let label = format!("the drip: {} a second", number(most(&values)?));
+    Some(Limit { label, values })
 }
 
 fn planned(run: &Run, axis: &Axis) -> Option<Vec<Option<f64>>> {

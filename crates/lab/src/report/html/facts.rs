@@ -74,6 +74,9 @@ pub(super) fn plan(run: &Run, out: &mut String) {
     if let Some(plan) = &run.plan {
         facts.push(("Fans".into(), number(plan.fans as f64)));
         facts.push(("Tickets they want".into(), number(plan.wanted as f64)));
+        for (name, fans) in plan.populations.iter().filter(|_| plan.populations.len() > 1) {
+            facts.push((format!("Fans of population {}", Text::from(name.as_str()).html()), number(*fans as f64)));
+        }
         for (habit, fans) in &plan.habits {
             facts.push((format!("Fans who {}", Text::from(habit.as_str()).html()), number(*fans as f64)));
         }
