@@ -2,7 +2,7 @@
 //!
 //! Invariant: a step that was released is never changed; a later one is added.
 
-pub(crate) const STEPS: [&str; 10] = [
+pub(crate) const STEPS: [&str; 11] = [
     include_str!("migrations/0001_accounts.sql"),
     include_str!("migrations/0002_sales.sql"),
     include_str!("migrations/0003_waiting_room.sql"),
@@ -13,6 +13,7 @@ pub(crate) const STEPS: [&str; 10] = [
     include_str!("migrations/0008_caps.sql"),
     include_str!("migrations/0009_login_codes.sql"),
     include_str!("migrations/0010_signals.sql"),
+    include_str!("migrations/0011_lab.sql"),
 ];
 
 /// The schema version that this program works with.
