@@ -1,6 +1,6 @@
 //! What happened: one record per operation of one virtual fan, kept as compressed NDJSON beside the report.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -180,10 +180,13 @@ struct Header {
 }
 
 const SCHEMA: &str = "traffic.history/1";
+/// What is compressed at once.
+const CHUNK: usize = 64 << 10;
 
 impl History {
     pub(crate) fn write(&self, out: impl Write) -> io::Result<()> {
-        let mut gzip = GzEncoder::new(out, Compression::fast());
+        // JSON comes in crumbs, and the encoder clears a buffer for each.
+        let mut gzip = BufWriter::with_capacity(CHUNK, GzEncoder::new(out, Compression::fast()));
         let header = Header { schema: SCHEMA.into(), accounts: self.accounts.clone() };
         serde_json::to_writer(&mut gzip, &header)?;
         gzip.write_all(b"\n")?;
@@ -191,7 +194,7 @@ impl History {
             serde_json::to_writer(&mut gzip, record)?;
             gzip.write_all(b"\n")?;
         }
-        gzip.finish()?.flush()
+        gzip.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?.flush()
     }
 
     pub(crate) fn read(from: impl Read) -> io::Result<Self> {

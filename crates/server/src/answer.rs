@@ -29,13 +29,18 @@ impl<T: Serialize> IntoResponse for ShortJson<T> {
     fn into_response(self) -> Response {
         let mut json = Vec::with_capacity(JSON_BYTES);
         match serde_json::to_writer(&mut json, &self.0) {
-            Ok(()) => ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response(),
+            Ok(()) => written(json),
             Err(error) => {
                 tracing::error!(%error, "an answer cannot be written as JSON");
                 Problem::internal().into_response()
             }
         }
     }
+}
+
+/// JSON that is written already, such as the answer that is kept with a key.
+pub fn written(json: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response()
 }
 
 pub async fn finish(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::{AccountId, SaleId, Timestamp};
 use store::Failure;
-use store::counts::{AddCounts, Book, Counted};
+use store::counts::{AddCounts, Book, Counted, minute_of};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -21,7 +21,6 @@ const FLUSH_EVERY: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Different counts until they are written: about 10 MB. What comes on top is only numbered.
 const KEPT_MAX: usize = 50_000;
-const MINUTE_MS: i64 = 60_000;
 
 type Key = (AccountId, SaleId, &'static str, i64);
 
@@ -39,7 +38,7 @@ impl Counts {
 
     /// One more.
     pub fn count(&self, account: AccountId, sale: SaleId, code: &'static str, wall: Timestamp) {
-        self.add([((account, sale, code, wall.millis().div_euclid(MINUTE_MS)), 1)]);
+        self.add([((account, sale, code, minute_of(wall)), 1)]);
     }
 
     /// Counts the "no" of an answer, and hands the answer on.

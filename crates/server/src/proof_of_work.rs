@@ -12,6 +12,7 @@ mod used;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -112,22 +113,9 @@ pub struct ProofOfWork {
 /// For the metrics.
 #[derive(Default)]
 pub struct Figures {
-    pub asked: Count,
-    pub accepted: Count,
-    pub refused: Count,
-}
-
-#[derive(Default)]
-pub struct Count(std::sync::atomic::AtomicU64);
-
-impl Count {
-    fn add(&self) {
-        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    }
-
-    pub fn get(&self) -> u64 {
-        self.0.load(std::sync::atomic::Ordering::Relaxed)
-    }
+    pub asked: AtomicU64,
+    pub accepted: AtomicU64,
+    pub refused: AtomicU64,
 }
 
 impl ProofOfWork {
@@ -139,7 +127,7 @@ impl ProofOfWork {
     /// `None`: no proof is needed. `dice` are 32 unguessable bytes; `now` is monotonic.
     pub fn challenge(&self, purpose: Purpose<'_>, dice: [u8; 32], wall: Timestamp, now: Duration) -> Option<Challenge> {
         let difficulty = self.difficulty?;
-        self.figures.asked.add();
+        self.figures.asked.fetch_add(1, Ordering::Relaxed);
         let maxnumber = difficulty.at(self.demand.more(now));
         let (salt, rest) = dice.split_at(SALT_BYTES);
         let number = rest.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)) % (maxnumber + 1);
@@ -164,9 +152,9 @@ impl ProofOfWork {
         }
         let checked = proof.ok_or(Refused::Required).and_then(|proof| self.look_at(purpose, proof, wall, now));
         match checked {
-            Ok(_) => self.figures.accepted.add(),
-            Err(_) => self.figures.refused.add(),
-        }
+            Ok(_) => self.figures.accepted.fetch_add(1, Ordering::Relaxed),
+            Err(_) => self.figures.refused.fetch_add(1, Ordering::Relaxed),
+        };
         checked
     }
 

@@ -14,7 +14,7 @@ use axum::extract::FromRequestParts;
 use domain::{AccountId, SaleId, Timestamp};
 use http::header;
 use http::request::Parts;
-use store::counts::Book;
+use store::counts::{Book, minute_of};
 
 use crate::app::Shared;
 use crate::counts::Counts;
@@ -24,14 +24,14 @@ use crate::source::Source;
 const WATCHED_MAX: usize = 100_000;
 /// Who shares a lock, and pushes each other out: whoever has been quiet for longest goes.
 const WATCHED_PER_SET: usize = 8;
-const MINUTE_MS: i64 = 60_000;
+const MINUTE: Duration = Duration::from_secs(60);
 /// Several tabs are a habit and no signal. Asked to come once in three seconds, this is more than a hundred polls a minute.
 const PACE_MAX: u32 = 6;
 const JOINS_MAX: u16 = 20;
 /// A telephone changes between networks, and a family shares an account.
 const KINDS_MAX: usize = 4;
 /// For so long somebody is odd after he has shown it.
-const ODD_FOR: Duration = Duration::from_secs(60);
+const ODD_FOR: Duration = MINUTE;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -61,7 +61,7 @@ impl Signal {
 /// By what one browser is told from another; no more of it is kept than that it is another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trace {
-    source: u128,
+    pub source: Source,
     session: u64,
 }
 
@@ -69,7 +69,7 @@ impl FromRequestParts<Shared> for Trace {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Infallible> {
-        let source = Source::of(parts, &app.config.trusted_proxies).number();
+        let source = Source::of(parts, &app.config.trusted_proxies);
         let bearer = parts.headers.get(header::AUTHORIZATION);
         // Sessions differ in their ends, which nobody can choose.
         let session = bearer.or_else(|| parts.headers.get(header::COOKIE)).map_or(0, |value| tail(value.as_bytes()));
@@ -145,9 +145,9 @@ impl Signals {
             None => make_room(&mut set, Watched::new(account, sale)),
         };
         let fan = &mut set[place];
-        fan.turn_to(at.wall.millis().div_euclid(MINUTE_MS));
+        fan.turn_to(minute_of(at.wall));
         fan.seen = at.monotonic;
-        fan.sources.add(trace.source);
+        fan.sources.add(trace.source.number());
         fan.sessions.add(trace.session);
         note(fan);
         for signal in Signal::ALL {
@@ -196,7 +196,7 @@ impl Watched {
     fn shows_anew(&mut self, signal: Signal) -> bool {
         let bit = 1 << signal as u8;
         let shows = match signal {
-            Signal::FastPolls => self.asked > Duration::from_millis(MINUTE_MS.unsigned_abs()) * PACE_MAX,
+            Signal::FastPolls => self.asked > MINUTE * PACE_MAX,
             Signal::ManyJoins => self.joins > JOINS_MAX,
             Signal::ManyAddresses => self.sources.are_many(),
             Signal::ManySessions => self.sessions.are_many(),

@@ -216,5 +216,9 @@ impl Chain {
 
 /// Bytes as people compare them.
 pub fn in_hex(bytes: &[u8]) -> Json {
-    Json::String(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Json::String(hex_text(bytes))
+}
+
+pub(crate) fn hex_text(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Sender;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
-use crate::audit_chain::{NOTHING, digest, in_hex, under};
+use crate::audit_chain::{NOTHING, digest, hex_text, in_hex, under};
 use crate::error::Outcome;
 use crate::tx::{Query, Read};
 use crate::value::Value;
@@ -150,7 +150,7 @@ pub fn check<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<Verdict, Co
                 verdict.close(open.take(), &mut previous);
                 if seq != verdict.seals + 1 {
                     verdict.breaks(verdict.seals + 1, "this seal is missing");
-                } else if before != hex(&previous) {
+                } else if before != hex_text(&previous) {
                     verdict.breaks(seq, "it does not follow from the seal before");
                 }
                 verdict.seals = seq;
@@ -185,7 +185,7 @@ impl Verdict {
     fn close(&mut self, open: Option<Open>, previous: &mut Vec<u8>) {
         let Some(open) = open else { return };
         *previous = digest(previous, open.seq, open.sealed_at, &open.entries);
-        let made = hex(previous);
+        let made = hex_text(previous);
         if open.count != open.entries.len() as i64 || open.digest != made {
             self.breaks(open.seq, "the entries under it are not those that were sealed");
         }
@@ -197,10 +197,6 @@ impl Verdict {
     fn breaks(&mut self, seq: i64, why: &'static str) {
         self.broken = self.broken.or(Some((seq, why)));
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! about it. Counted by the nodes in memory, by account, sale, code and minute, and written in bulk now and then. A node
 //! that is killed takes its last counts with it; nothing is decided by them.
 
-use domain::{AccountId, SaleId};
+use domain::{AccountId, SaleId, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
@@ -13,6 +13,7 @@ use crate::value::Row;
 
 /// Minutes told of one account, and accounts told of one sale.
 const MOST_TOLD: i64 = 1_000;
+const MINUTE_MS: i64 = 60_000;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,69 +24,24 @@ pub enum Book {
     Signals,
 }
 
-/// The statements of one book.
-struct Sql {
-    add: &'static str,
-    forget: &'static str,
-    of_account: &'static str,
-    of_account_in_sale: &'static str,
-    of_sale: &'static str,
-    accounts: &'static str,
-}
-
-macro_rules! sql {
-    ($table:literal) => {
-        Sql {
-            // An account and a sale, and then the rest, is the key: rows are inserted in that order on every node.
-            add: concat!(
-                "insert into ",
-                $table,
-                " (account, sale, code, minute, times)
-                 select unhex(value ->> 0), unhex(value ->> 1), value ->> 2, cast(value ->> 3 as bigint),
-                     cast(value ->> 4 as bigint) from json_each(?1) where true
-                 on conflict (account, sale, code, minute) do update set times = ",
-                $table,
-                ".times + excluded.times"
-            ),
-            forget: concat!(
-                "delete from ",
-                $table,
-                " where (account, sale, code, minute) in
-                 (select c.account, c.sale, c.code, c.minute from sales s join ",
-                $table,
-                " c on c.sale = s.id where coalesce(s.closed_at, s.ends_at) < ?1 limit ?2)"
-            ),
-            of_account: concat!(
-                "select account, sale, code, minute, times from ",
-                $table,
-                " where account = ?1 order by minute desc, sale, code limit ?2"
-            ),
-            of_account_in_sale: concat!(
-                "select account, sale, code, minute, times from ",
-                $table,
-                " where account = ?1 and sale = ?2 order by minute desc, code limit ?3"
-            ),
-            of_sale: concat!(
-                "select code, sum(times), count(distinct account) from ",
-                $table,
-                " where sale = ?1 group by code order by code"
-            ),
-            accounts: concat!(
-                "select account, code, sum(times), count(*), max(minute) from ",
-                $table,
-                " where sale = ?1 group by account, code order by 4 desc, account, code limit ?2"
-            ),
-        }
-    };
-}
-
 impl Book {
-    const fn sql(self) -> Sql {
+    /// In the rows.
+    const fn name(self) -> &'static str {
         match self {
-            Self::Refusals => sql!("refusals"),
-            Self::Signals => sql!("signals"),
+            Self::Refusals => "refusals",
+            Self::Signals => "signals",
         }
     }
+}
+
+/// The minute of this time, as it is counted by.
+pub const fn minute_of(wall: Timestamp) -> i64 {
+    wall.0.div_euclid(MINUTE_MS)
+}
+
+/// When a minute began.
+pub const fn minute_began(minute: i64) -> Timestamp {
+    Timestamp(minute.saturating_mul(MINUTE_MS))
 }
 
 /// Counts of one minute.
@@ -116,7 +72,14 @@ impl Verb for AddCounts {
         let rows = counts
             .into_iter()
             .map(|one| [hex(one.account.0), hex(one.sale.0), json!(one.code), json!(one.minute), json!(one.times)]);
-        tx.execute(self.book.sql().add, &[bulk(rows)]).await?;
+        tx.execute(
+            "insert into counts (book, account, sale, code, minute, times)
+             select ?2, unhex(value ->> 0), unhex(value ->> 1), value ->> 2, cast(value ->> 3 as bigint),
+                 cast(value ->> 4 as bigint) from json_each(?1) where true
+             on conflict (account, sale, book, code, minute) do update set times = counts.times + excluded.times",
+            &[bulk(rows), self.book.name().into()],
+        )
+        .await?;
         Ok(())
     }
 }
@@ -135,7 +98,15 @@ impl Verb for ForgetCounts {
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<u64> {
         let most = i64::try_from(MOST_ROWS_PER_COMMAND).unwrap_or(i64::MAX);
         let over_before = tx.wall().min(tx.now()).plus_sec(-self.kept_sec);
-        Ok(tx.execute(self.book.sql().forget, &[over_before.into(), most.into()]).await?)
+        let forgotten = tx
+            .execute(
+                "delete from counts where (account, sale, book, code, minute) in
+                 (select c.account, c.sale, c.book, c.code, c.minute from sales s join counts c on c.sale = s.id
+                  where c.book = ?3 and coalesce(s.closed_at, s.ends_at) < ?1 limit ?2)",
+                &[over_before.into(), most.into(), self.book.name().into()],
+            )
+            .await?;
+        Ok(forgotten)
     }
 }
 
@@ -150,12 +121,18 @@ impl Query for CountsOf {
     type Out = Vec<Counted>;
 
     async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<Counted>> {
-        let sql = self.book.sql();
+        let (account, book) = (self.account.into(), self.book.name().into());
         let rows = match self.sale {
             Some(sale) => {
-                read.query(sql.of_account_in_sale, &[self.account.into(), sale.into(), MOST_TOLD.into()]).await?
+                let one = "select account, sale, code, minute, times from counts
+                           where account = ?1 and book = ?2 and sale = ?3 order by minute desc, code limit ?4";
+                read.query(one, &[account, book, sale.into(), MOST_TOLD.into()]).await?
             }
-            None => read.query(sql.of_account, &[self.account.into(), MOST_TOLD.into()]).await?,
+            None => {
+                let all = "select account, sale, code, minute, times from counts
+                           where account = ?1 and book = ?2 order by minute desc, sale, code limit ?3";
+                read.query(all, &[account, book, MOST_TOLD.into()]).await?
+            }
         };
         Ok(rows.iter().map(counted).collect())
     }
@@ -185,7 +162,13 @@ impl Query for Accounts {
     type Out = Vec<OfAccount>;
 
     async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<OfAccount>> {
-        let rows = read.query(self.book.sql().accounts, &[self.sale.into(), MOST_TOLD.into()]).await?;
+        let rows = read
+            .query(
+                "select account, code, sum(times), count(*), max(minute) from counts
+                 where sale = ?1 and book = ?2 group by account, code order by 4 desc, account, code limit ?3",
+                &[self.sale.into(), self.book.name().into(), MOST_TOLD.into()],
+            )
+            .await?;
         let of_account = |row: &Row| OfAccount {
             account: row.id(0),
             code: row.text(1).to_owned(),
@@ -206,7 +189,13 @@ pub struct OfSale {
 }
 
 pub(crate) async fn of_sale<R: Read>(read: &mut R, book: Book, sale: SaleId) -> Outcome<Vec<OfSale>> {
-    let rows = read.query(book.sql().of_sale, &[sale.into()]).await?;
+    let rows = read
+        .query(
+            "select code, sum(times), count(distinct account) from counts where sale = ?1 and book = ?2
+             group by code order by code",
+            &[sale.into(), book.name().into()],
+        )
+        .await?;
     let of_sale = |row: &Row| OfSale { code: row.text(0).to_owned(), times: row.int(1), accounts: row.int(2) };
     Ok(rows.iter().map(of_sale).collect())
 }

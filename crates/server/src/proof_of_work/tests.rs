@@ -54,7 +54,8 @@ fn a_solved_challenge_is_accepted_once_and_for_its_purpose_only() {
     assert_eq!(check(&pow, join(1), &solved), Err(Refused::Used));
     pow.give_back(&accepted);
     assert!(check(&pow, join(1), &solved).is_ok());
-    assert_eq!((pow.figures.asked.get(), pow.figures.accepted.get(), pow.figures.refused.get()), (1, 2, 3));
+    let Figures { asked, accepted, refused } = &pow.figures;
+    assert_eq!([asked, accepted, refused].map(|count| count.load(Ordering::Relaxed)), [1, 2, 3]);
 }
 
 #[test]

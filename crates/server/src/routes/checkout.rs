@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::{AccountId, HoldId, OrderId, Refusal, TicketId};
-use http::header;
 use serde::{Deserialize, Serialize};
 use store::checkout::{BeginCheckout, Begun, CHECKOUT};
 use store::orders::{CheckoutResult, CheckoutState};
@@ -15,6 +14,7 @@ use store::settlement::{FinishCheckout, Finished};
 use utoipa::ToSchema;
 
 use super::keyed;
+use crate::answer::written;
 use crate::app::{App, Shared};
 use crate::body::{self, FAN_BYTES_MAX};
 use crate::extract::{Admitted, Named};
@@ -93,7 +93,7 @@ pub async fn checkout(
     let (account, sale) = (admission.account, admission.sale);
     let answer = app.detached(async move { pay(&task, command).await }).await;
     let answer = app.refusals.noted(account, sale, app.clock.wall(), answer)?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response())
+    Ok(written(answer))
 }
 
 fn payment_token(asked: &Checkout) -> Result<String, Problem> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::best_available::best_available;
 use domain::{HoldId, Refusal, hold};
-use http::{StatusCode, header};
+use http::StatusCode;
 use serde::Deserialize;
 use store::Failure;
 use store::answers::HoldAnswer;
@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use super::keyed;
 use crate::admission::Admission;
+use crate::answer::written;
 use crate::app::Shared;
 use crate::body::{self, FAN_BYTES_MAX};
 use crate::extract::{Admitted, Named};
@@ -84,7 +85,7 @@ pub async fn place(
     let (account, sale) = (admission.account, room.id);
     let answer = app.detached(async move { hold_seats(&task, &room, admission, from, wanted, key).await }).await;
     let answer = app.refusals.noted(account, sale, app.clock.wall(), answer)?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response())
+    Ok(written(answer))
 }
 
 /// What makes two requests the same one.

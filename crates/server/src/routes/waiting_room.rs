@@ -24,7 +24,6 @@ use crate::problem::Problem;
 use crate::proof_of_work::{Accepted, Purpose};
 use crate::routes::proof_of_work::proof;
 use crate::signals::{Moment, Trace};
-use crate::source::Source;
 use crate::waiting_room::Room;
 use crate::waiting_room::Visit;
 use crate::waiting_room::places::{Inside, Place};
@@ -85,7 +84,6 @@ pub struct Status {
 pub async fn join(
     State(app): State<Shared>,
     Fan(account): Fan,
-    source: Source,
     trace: Trace,
     Named(id): Named<String>,
     headers: HeaderMap,
@@ -100,7 +98,7 @@ pub async fn join(
             return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
         }
     }
-    let of_address = app.limits.take_both(RouteClass::Join, account, source, app.clock.monotonic())?;
+    let of_address = app.limits.take_both(RouteClass::Join, account, trace.source, app.clock.monotonic())?;
     let room = app.room(&id).await?;
     app.signals.joined(account, room.id, trace, moment(&app));
     let step = at_the_doors(&app, &room, account, &headers).await;

@@ -26,9 +26,9 @@ impl Claimed {
     }
 
     /// What the runner says of it.
-    fn says(&self, more: Value) -> Value {
-        let mut said = json!({ "run_id": self.run_id, "claim_id": self.claim_id });
-        said.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    fn says(&self, mut said: Value) -> Value {
+        said["run_id"] = json!(self.run_id);
+        said["claim_id"] = json!(self.claim_id);
         said
     }
 }
@@ -38,9 +38,8 @@ impl TestApp {
         Self::with(&[("RUNNER_KEY", RUNNER_KEY)]).await
     }
 
-    async fn wish(&self, more: Value) -> Answer {
-        let mut wish = json!({ "scenario": "launch_spike" });
-        wish.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    async fn wish(&self, mut wish: Value) -> Answer {
+        wish["scenario"] = json!("launch_spike");
         self.post("/v1/demo/loadtest").json(&wish).send().await
     }
 

@@ -18,7 +18,10 @@ const OWN: [(usize, &str); 3] = [
     (5, include_str!("../migrations/postgres/statistics.sql")),
 ];
 /// The same for what needs the tables of its step.
-const OWN_AFTER: [(usize, &str); 1] = [(7, include_str!("../migrations/postgres/cluster_statistics.sql"))];
+const OWN_AFTER: [(usize, &str); 2] = [
+    (7, include_str!("../migrations/postgres/cluster_statistics.sql")),
+    (10, include_str!("../migrations/postgres/keep_statistics.sql")),
+];
 
 pub(super) async fn migrate(client: &ClientWrapper) -> Result<(), OpenError> {
     let database = |error| OpenError::Database(db_error(error));

@@ -52,6 +52,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_counted_in_two_tables_is_in_one() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        (0..10).for_each(|number| step(&mut connection, number).expect("a step"));
+        connection
+            .execute_batch(
+                "insert into refusals (account, sale, code, minute, times) values (x'01', x'02', 'cap_exceeded', 7, 3);
+                 insert into signals (account, sale, code, minute, times) values (x'01', x'02', 'fast_polls', 8, 4);",
+            )
+            .expect("counts of version 10");
+        migrate(&mut connection).expect("the newest");
+        let mut counts = connection
+            .prepare("select book || ' ' || code || ' ' || minute || ' ' || times from counts order by book")
+            .expect("one table");
+        let counts: Result<Vec<String>, _> = counts.query_map([], |row| row.get(0)).expect("rows").collect();
+        assert_eq!(counts.expect("text"), ["refusals cap_exceeded 7 3", "signals fast_polls 8 4"]);
+    }
+
+    #[test]
     fn a_database_of_a_newer_program_is_left_alone() {
         let mut connection = Connection::open_in_memory().expect("memory");
         connection.pragma_update(None, "user_version", 99).expect("version");

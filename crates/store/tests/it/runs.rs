@@ -230,7 +230,7 @@ pub(crate) async fn a_run_on_somebodys_own_account_makes_the_others_wait(w: &mut
     assert_eq!(claim(w, "r").await.map(|(run, _)| run), Some(waiting));
     assert_eq!(
         w.read(LastBegun).await.map(|run| run.id),
-        Some(w.read(Runs { after: None, limit: 1 }).await.unwrap()[0].id)
+        Some(w.read(Runs { after: None, limit: 1 }).await.expect("a page")[0].id)
     );
 }
 

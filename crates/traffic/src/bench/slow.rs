@@ -19,6 +19,7 @@ use super::paced::{Beside, bursts, in_turn, p99_ms};
 use super::program::Program;
 use super::report::Report;
 use super::requests::Requests;
+use super::sample::Spread;
 
 /// The server takes 4,096 connections of one address: the slow ones come from eight.
 const SOURCES: usize = 8;
@@ -26,10 +27,14 @@ const SOURCES: usize = 8;
 const BYTE_EVERY: Duration = Duration::from_secs(1);
 /// Until a connection that was refused is tried again.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// Until all of them stand, and until the server is rid of them.
+/// They come one after the other over the time that the server gives a head, so that it never cuts all of them at once.
+const OPEN_OVER: Duration = Duration::from_secs(5);
+/// Until they stand, and until the server is rid of them.
 const OPEN_WITHIN: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_secs(1);
-/// Of the slow ones that are open at the end of a window; the server cuts some at every moment.
+/// How often those that are open are counted.
+const COUNT_EVERY: Duration = Duration::from_millis(100);
+/// Of the slow ones that are open, on average; the server cuts some at every moment, and they come back.
 const SHARE_OPEN: f64 = 0.9;
 const LIMIT: f64 = 1.1;
 
@@ -37,17 +42,21 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
     let server = bench.product("slow")?;
     let polls = polls(bench, &server)?;
     let p99_ms = || p99_ms(bench, &server, polls.iter().cycle(), bench.sizes.trouble_window);
-    let (mut rounds, mut cut) = (Vec::new(), 0);
+    let (mut rounds, mut cut, mut open) = (Vec::new(), 0, Vec::new());
     for round in 0..bench.sizes.rounds {
         rounds.push(in_turn(round, p99_ms, || {
             let slow = Slow::open(server.target.addr, bench)?;
+            slow.counts.begin();
             let p99_ms = p99_ms()?;
-            cut += slow.close(bench)?;
+            let (mean, gone) = slow.close(bench)?;
+            open.push(mean);
+            cut += gone;
             Ok(p99_ms)
         })?);
     }
     let beside = Beside::of(&rounds);
-    let text = format!("{}; {} of them, and the server cut {cut}", beside.text(), bench.sizes.slow);
+    let open = Spread::of(open);
+    let text = format!("{}; {:.0} of them open, and the server cut {cut}", beside.text(), open.median);
     report.fact("p99 of a poll beside slow connections", text);
     report.goal(Goal::at_most(
         "p99 of a poll beside 5,000 slow connections",
@@ -71,6 +80,30 @@ fn polls(bench: &Bench, server: &Program) -> anyhow::Result<Vec<Requests>> {
 struct Counts {
     open: AtomicUsize,
     cut: AtomicUsize,
+    /// Of what was counted since the window began.
+    sum: AtomicUsize,
+    times: AtomicUsize,
+}
+
+impl Counts {
+    /// The window: what came before is not counted.
+    fn begin(&self) {
+        for count in [&self.cut, &self.sum, &self.times] {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
+    async fn count(self: Arc<Self>) {
+        loop {
+            self.sum.fetch_add(self.open.load(Ordering::Relaxed), Ordering::Relaxed);
+            self.times.fetch_add(1, Ordering::Relaxed);
+            sleep(COUNT_EVERY).await;
+        }
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum.load(Ordering::Relaxed) as f64 / self.times.load(Ordering::Relaxed).max(1) as f64
+    }
 }
 
 /// Connections that are slow until this is gone. Who is cut off comes back at once.
@@ -84,32 +117,39 @@ impl Slow {
     fn open(server: SocketAddr, bench: &Bench) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let (counts, wanted) = (Arc::new(Counts::default()), bench.sizes.slow);
+        let apart = OPEN_OVER / u32::try_from(wanted)?;
         for number in 0..wanted {
-            runtime.spawn(keep_slow(number, server, Arc::clone(&counts)));
+            let begins = apart * u32::try_from(number)?;
+            runtime.spawn(keep_slow(number, begins, server, Arc::clone(&counts)));
         }
+        runtime.spawn(Arc::clone(&counts).count());
+        let slow = Self { runtime, counts, wanted };
         let asked = bench.clock.monotonic();
-        while counts.open.load(Ordering::Relaxed) < wanted {
+        while bench.clock.monotonic().saturating_sub(asked) < OPEN_OVER || !slow.enough(slow.open_now()) {
             bench.go_on()?;
-            let open = counts.open.load(Ordering::Relaxed);
             let waited = bench.clock.monotonic().saturating_sub(asked);
+            let open = slow.open_now();
             ensure!(waited < OPEN_WITHIN, "{open} of {wanted} slow connections are open: how many open files may be?");
-            bench.rest(AGAIN_AFTER);
+            bench.rest(COUNT_EVERY);
         }
-        Ok(Self { runtime, counts, wanted })
+        Ok(slow)
     }
 
-    /// How many the server has cut off.
-    fn close(self, bench: &Bench) -> anyhow::Result<usize> {
-        let open = self.counts.open.load(Ordering::Relaxed);
-        ensure!(
-            open as f64 >= self.wanted as f64 * SHARE_OPEN,
-            "only {open} of {} slow connections were open at the end of the window",
-            self.wanted
-        );
-        let cut = self.counts.cut.load(Ordering::Relaxed);
+    fn open_now(&self) -> f64 {
+        self.counts.open.load(Ordering::Relaxed) as f64
+    }
+
+    fn enough(&self, open: f64) -> bool {
+        open >= self.wanted as f64 * SHARE_OPEN
+    }
+
+    /// How many were open on average, and how many the server has cut off.
+    fn close(self, bench: &Bench) -> anyhow::Result<(f64, usize)> {
+        let (mean, cut) = (self.counts.mean(), self.counts.cut.load(Ordering::Relaxed));
+        ensure!(self.enough(mean), "only {mean:.0} of {} slow connections were open on average", self.wanted);
         self.runtime.shutdown_timeout(OPEN_WITHIN);
         bench.rest(SETTLE);
-        Ok(cut)
+        Ok((mean, cut))
     }
 }
 
@@ -131,7 +171,8 @@ const MANNERS: [Manner; 3] = [
     Manner { first: "", then: None },
 ];
 
-async fn keep_slow(number: usize, server: SocketAddr, counts: Arc<Counts>) {
+async fn keep_slow(number: usize, begins: Duration, server: SocketAddr, counts: Arc<Counts>) {
+    sleep(begins).await;
     loop {
         if let Ok(stream) = connect(number, server).await {
             counts.open.fetch_add(1, Ordering::Relaxed);

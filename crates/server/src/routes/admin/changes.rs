@@ -13,15 +13,13 @@ use store::sale_changes::{ChangeSale, Changed};
 use utoipa::ToSchema;
 
 use super::sales::sale_json;
-use super::{act, existing};
+use super::{REASON_CHARS_MAX, act, existing};
 use crate::app::Shared;
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
 use crate::routes::new_sale::{cancelled_seats, cluster_by};
 
-/// A sentence or two for whoever reads the audit later.
-const REASON_CHARS_MAX: usize = 500;
 /// Of a name that we did not give, this much is told back.
 const FIELD_CHARS_MAX: usize = 100;
 /// What a sale is made of; people have bought it.

@@ -16,7 +16,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::changes::given;
-use super::{PAGE_ROWS_MAX, sale_id};
+use super::{PAGE_ROWS_MAX, sale_id, visible};
+use crate::answer::written;
 use crate::app::Shared;
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::{Named, Operator};
@@ -68,13 +69,13 @@ pub struct FirstScan {
         (status = 422, description = "invalid_field, idempotency_key_reused: this nonce came with another code")))]
 pub async fn scan(State(app): State<Shared>, _: Operator, request: Request) -> Result<Response, Problem> {
     let asked: Scan = body::json(request, ADMIN_BYTES_MAX).await?.value;
-    let gate = gate(&asked.gate)?;
+    let gate = visible("gate", &asked.gate, GATE_CHARS_MAX)?;
     if !keyed::is_key(&asked.nonce) {
         return Err(Problem::field("nonce", "nonce: 1 to 128 visible ASCII characters."));
     }
     let here: Option<SaleId> = asked.sale_id.as_deref().map(str::parse).transpose().map_err(|_| no_sale())?;
     let Ok(said) = app.tickets.keys().verify(&asked.code) else {
-        return Ok(json(told(&Err(NoEntry::Unknown)).to_string().into_bytes()));
+        return Ok(written(told(&Err(NoEntry::Unknown)).to_string().into_bytes()));
     };
     let same = serde_json::json!([asked.code, here]).to_string();
     let key = keyed::of_nobody(SCAN, format!("{gate}\n{}", asked.nonce), &same);
@@ -82,24 +83,11 @@ pub async fn scan(State(app): State<Shared>, _: Operator, request: Request) -> R
     let scan = ScanTicket { ticket: said.ticket, shown, here, gate, key };
     let task = Arc::clone(&app);
     let answer = app.detached(async move { Ok(task.store.run(scan).await?) }).await?;
-    Ok(json(answer))
-}
-
-fn gate(text: &str) -> Result<String, Problem> {
-    let text = text.trim();
-    if (1..=GATE_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
-        Ok(text.to_owned())
-    } else {
-        Err(Problem::field("gate", format!("gate: 1 to {GATE_CHARS_MAX} visible characters.")))
-    }
+    Ok(written(answer))
 }
 
 fn no_sale() -> Problem {
     Problem::field("sale_id", "sale_id: the id of a sale.")
-}
-
-fn json(bytes: Vec<u8>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], bytes).into_response()
 }
 
 /// The dead codes of a sale, for gates without a connection: a line for each ticket, its id alone where it was cancelled,

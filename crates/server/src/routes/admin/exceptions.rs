@@ -7,24 +7,21 @@ use axum::extract::{Query, Request, State};
 use axum::response::Response;
 use domain::caps::Rule;
 use domain::sale::MOST_SEATS_PER_HOLD;
-use domain::{AccountId, Refusal, SaleId, Timestamp};
+use domain::{AccountId, Refusal, SaleId};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::accounts::ById;
-use store::counts::{Book, Counted, CountsOf};
+use store::counts::{Book, Counted, CountsOf, minute_began};
 use store::exceptions::{Exception, Exceptions, GrantException, RevokeException};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{act, created, existing, operator_key};
+use super::{REASON_CHARS_MAX, act, created, existing, operator_key, visible};
 use crate::app::{App, Shared};
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
-
-/// A sentence or two for whoever reads the audit later.
-const REASON_CHARS_MAX: usize = 500;
 
 #[derive(Deserialize, IntoParams)]
 pub struct OfSale {
@@ -109,7 +106,7 @@ pub async fn grant(
         Problem::field("rule", format!("rule: one of {rules}."))
     })?;
     let (extra_tickets, lifted) = allowed(&new)?;
-    let reason = reason(&new.reason)?;
+    let reason = visible("reason", &new.reason, REASON_CHARS_MAX)?;
     let key = operator_key(&headers, new.idempotency_key.as_deref(), "grant_exception", &body.bytes)?;
     let act = act(&app, "grant_exception", sale.to_string(), &Value::Null);
     let grant = GrantException { id: app.ids.next(), sale, account, rule, extra_tickets, lifted, reason, key, act };
@@ -152,17 +149,8 @@ fn allowed(new: &NewException) -> Result<(i64, bool), Problem> {
     }
 }
 
-fn reason(text: &str) -> Result<String, Problem> {
-    let text = text.trim();
-    if (1..=REASON_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
-        Ok(text.to_owned())
-    } else {
-        Err(Problem::field("reason", format!("reason: 1 to {REASON_CHARS_MAX} visible characters.")))
-    }
-}
-
 fn refusal_json(counted: &Counted) -> Value {
-    let minute = Timestamp(counted.minute.saturating_mul(60_000));
+    let minute = minute_began(counted.minute);
     json!({ "sale_id": counted.sale, "code": counted.code, "minute": minute, "times": counted.times })
 }
 

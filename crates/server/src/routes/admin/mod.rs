@@ -16,7 +16,7 @@ pub mod tickets;
 
 use axum::response::{IntoResponse, Response};
 use domain::{Refusal, SaleId};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use store::audit::Act;
@@ -24,10 +24,13 @@ use store::catalog::Sales;
 use utoipa::IntoParams;
 
 use super::{keyed, page};
+use crate::answer::written;
 use crate::app::App;
 use crate::problem::Problem;
 
 const NAME_CHARS_MAX: usize = 200;
+/// Why something is done: a sentence or two for whoever reads the audit later.
+const REASON_CHARS_MAX: usize = 500;
 /// Rows on one page of any list.
 const PAGE_ROWS_MAX: i64 = 1_000;
 
@@ -44,15 +47,20 @@ impl Page {
 }
 
 pub(super) fn created(json: Vec<u8>) -> Response {
-    (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], json).into_response()
+    (StatusCode::CREATED, written(json)).into_response()
 }
 
 pub fn name(field: &'static str, text: &str) -> Result<String, Problem> {
+    visible(field, text, NAME_CHARS_MAX)
+}
+
+/// 1 to so many characters that people can read, without the spaces around them.
+fn visible(field: &'static str, text: &str, chars_max: usize) -> Result<String, Problem> {
     let text = text.trim();
-    if (1..=NAME_CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+    if (1..=chars_max).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
         Ok(text.to_owned())
     } else {
-        Err(Problem::field(field, format!("{field}: 1 to {NAME_CHARS_MAX} visible characters.")))
+        Err(Problem::field(field, format!("{field}: 1 to {chars_max} visible characters.")))
     }
 }
 

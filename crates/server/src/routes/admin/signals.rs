@@ -2,9 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use domain::Timestamp;
 use serde_json::{Value, json};
-use store::counts::{Accounts, Book, Counted, CountsOf, OfAccount};
+use store::counts::{Accounts, Book, Counted, CountsOf, OfAccount, minute_began};
 
 use super::exceptions::{account, no_account};
 use super::existing;
@@ -38,13 +37,9 @@ pub async fn of_sale(State(app): State<Shared>, _: Operator, Named(id): Named<St
 }
 
 fn of_minute(counted: &Counted) -> Value {
-    json!({ "sale_id": counted.sale, "signal": counted.code, "minute": minute(counted.minute) })
+    json!({ "sale_id": counted.sale, "signal": counted.code, "minute": minute_began(counted.minute) })
 }
 
 fn of_one(one: &OfAccount) -> Value {
-    json!({ "user_id": one.account, "signal": one.code, "minutes": one.minutes, "last_minute": minute(one.last_minute) })
-}
-
-fn minute(number: i64) -> Timestamp {
-    Timestamp(number.saturating_mul(60_000))
+    json!({ "user_id": one.account, "signal": one.code, "minutes": one.minutes, "last_minute": minute_began(one.last_minute) })
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::Refusal;
 use domain::seat_map::SeatMap;
-use http::header;
 use serde::Deserialize;
 use serde_json::Value;
 use store::Verb;
@@ -17,6 +16,7 @@ use utoipa::ToSchema;
 
 use super::changes::{Why, checked_reason, given};
 use super::{act, operator_key, sale_id};
+use crate::answer::written;
 use crate::app::Shared;
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::{Named, Operator};
@@ -168,5 +168,5 @@ fn numbers(map: &SeatMap, ids: &[String]) -> Result<Vec<u32>, Problem> {
 async fn write<V: Verb<Done = Vec<u8>>>(app: &Shared, verb: V) -> Result<Response, Problem> {
     let task = Arc::clone(app);
     let answer = app.detached(async move { Ok(task.store.run(verb).await?) }).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], answer).into_response())
+    Ok(written(answer))
 }
