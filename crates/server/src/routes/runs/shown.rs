@@ -33,7 +33,7 @@ pub(super) fn whole(app: &App, run: &Run, before: i64, files: &[Facts]) -> Value
         let found = outcome[name].take();
         shown[name] = if found.is_null() { none } else { found };
     }
-    for name in ["plan_sha256", "lab_run_id"] {
+    for name in ["plan_sha256", "lab_run_id", "not_kept"] {
         shown[name] = outcome[name].take();
     }
     shown["progress"] = progress(run).unwrap_or_default();
