@@ -123,7 +123,10 @@ async fn a_wish_becomes_a_run_that_a_runner_does_and_everybody_sees() {
     assert!(run["finished_at"].is_string());
     let list = app.get("/v1/demo/loadtests").send().await;
     assert_eq!((&list["runs"][0]["run_id"], &list["runs"][0]["status"]), (&json!(id), &json!("failed")));
-    assert_eq!(list["scenarios"][0]["name"], "launch_spike");
+    assert_eq!(
+        (&list["runs"][0]["reason"], &list["scenarios"][0]["name"]),
+        (&json!("because"), &json!("launch_spike"))
+    );
     let audit = app.get("/v1/admin/audit").admin().send().await;
     let acts: Vec<&str> = audit["entries"].as_array().unwrap().iter().filter_map(|one| one["act"].as_str()).collect();
     assert!(acts.contains(&"ask_for_load_run"), "{acts:?}");

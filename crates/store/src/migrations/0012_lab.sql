@@ -12,6 +12,7 @@ create table lab_runs (
     stop_asked bigint not null,
     progress text,
     outcome text,
+    reason text,
     error text,
     asked_at bigint not null,
     started_at bigint,

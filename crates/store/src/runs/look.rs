@@ -14,7 +14,7 @@ impl Query for OneRun {
     type Out = Option<(Run, i64)>;
 
     async fn run<R: Read>(&self, read: &mut R) -> Outcome<Self::Out> {
-        let one = concat!("select ", run_columns!(), " from lab_runs where id = ?1");
+        let one = concat!(run_columns!("progress", "outcome"), "where id = ?1");
         let Some(row) = read.first(one, &[self.0.into()]).await? else { return Ok(None) };
         let run = run(&row)?;
         let before = read
@@ -25,7 +25,7 @@ impl Query for OneRun {
     }
 }
 
-/// A page of all runs, the newest first.
+/// A page of all runs, the newest first, without `progress` and `outcome`.
 pub struct Runs {
     /// The last run of the page before.
     pub after: Option<RunId>,
@@ -45,21 +45,26 @@ impl Query for Runs {
             }
             None => i64::MAX,
         };
-        let page = concat!("select ", run_columns!(), " from lab_runs where seq < ?1 order by seq desc limit ?2");
+        let page = concat!(
+            run_columns!("cast(null as text)", "cast(null as text)"),
+            "where seq < ?1 order by seq desc limit ?2"
+        );
         let rows = read.query(page, &[below.into(), self.limit.into()]).await?;
         Ok(Some(rows.iter().map(run).collect::<Result<_, _>>()?))
     }
 }
 
-/// The run that began last, whether it is over or not.
+/// The run that began last, whether it is over or not, without `outcome`.
 pub struct LastBegun;
 
 impl Query for LastBegun {
     type Out = Option<Run>;
 
     async fn run<R: Read>(&self, read: &mut R) -> Outcome<Self::Out> {
-        let last =
-            concat!("select ", run_columns!(), " from lab_runs where started_at is not null order by seq desc limit 1");
+        let last = concat!(
+            run_columns!("progress", "cast(null as text)"),
+            "where started_at is not null order by seq desc limit 1"
+        );
         let row = read.first(last, &[]).await?;
         Ok(row.as_ref().map(run).transpose()?)
     }

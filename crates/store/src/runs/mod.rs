@@ -39,6 +39,8 @@ pub struct Run {
     pub stop_asked: bool,
     pub progress: Option<String>,
     pub outcome: Option<String>,
+    /// Of the outcome, in a sentence.
+    pub reason: Option<String>,
     /// Why there is no outcome.
     pub error: Option<String>,
     pub asked_at: Timestamp,
@@ -46,11 +48,16 @@ pub struct Run {
     pub finished_at: Option<Timestamp>,
 }
 
-/// The columns of [`run`], in order.
+/// The columns of [`run`], in order. `progress` and `outcome` are large: named where they are wanted, and a null where not.
 macro_rules! run_columns {
-    () => {
-        "id, seq, scenario, sale, knobs, asked_by, state, runner, stop_asked, progress, outcome, error, asked_at, \
-         started_at, finished_at"
+    ($progress:literal, $outcome:literal) => {
+        concat!(
+            "select id, seq, scenario, sale, knobs, asked_by, state, runner, stop_asked, ",
+            $progress,
+            ", ",
+            $outcome,
+            ", reason, error, asked_at, started_at, finished_at from lab_runs "
+        )
     };
 }
 pub(crate) use run_columns;
@@ -69,10 +76,11 @@ pub(crate) fn run(row: &Row) -> Result<Run, DbError> {
         stop_asked: row.flag(8),
         progress: text(9),
         outcome: text(10),
-        error: text(11),
-        asked_at: row.time(12),
-        started_at: row.time_or_null(13),
-        finished_at: row.time_or_null(14),
+        reason: text(11),
+        error: text(12),
+        asked_at: row.time(13),
+        started_at: row.time_or_null(14),
+        finished_at: row.time_or_null(15),
     })
 }
 
@@ -209,7 +217,7 @@ impl Verb for ClaimRun {
         let next = tx.first("select id from lab_runs where state = 'queued' order by seq limit 1", &[]).await?;
         let Some(next) = next.map(|row| row.id::<RunId>(0)) else { return Ok(None) };
         start(tx, next, self.claim, &self.runner).await?;
-        let row = tx.first(concat!("select ", run_columns!(), " from lab_runs where id = ?1"), &[next.into()]).await?;
+        let row = tx.first(concat!(run_columns!("progress", "outcome"), "where id = ?1"), &[next.into()]).await?;
         Ok(row.as_ref().map(run).transpose()?)
     }
 }
@@ -270,6 +278,7 @@ pub struct EndRun {
     pub state: RunState,
     /// JSON.
     pub outcome: Option<String>,
+    pub reason: Option<String>,
     pub error: Option<String>,
     pub sale: Option<SaleId>,
 }
@@ -283,7 +292,8 @@ impl Verb for EndRun {
         take_turn(tx).await?;
         let (run, claim) = (Value::from(self.run), Value::Id(self.claim));
         tx.execute(
-            "update lab_runs set state = ?3, outcome = ?4, error = ?5, sale = coalesce(sale, ?6), finished_at = ?7
+            "update lab_runs set state = ?3, outcome = ?4, error = ?5, sale = coalesce(sale, ?6), finished_at = ?7,
+                     reason = ?8
              where id = ?1 and claim = ?2 and state = 'running'",
             &[
                 run.clone(),
@@ -293,6 +303,7 @@ impl Verb for EndRun {
                 self.error.as_ref().into(),
                 self.sale.into(),
                 tx.now().into(),
+                self.reason.as_ref().into(),
             ],
         )
         .await?;

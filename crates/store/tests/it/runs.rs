@@ -55,7 +55,15 @@ async fn hear(w: &World, (run, claim): (RunId, Uuid)) -> Heard {
 }
 
 async fn end(w: &World, (run, claim): (RunId, Uuid), state: RunState) -> Option<RunState> {
-    let ended = EndRun { run, claim, state, outcome: Some("{}".to_owned()), error: None, sale: None };
+    let ended = EndRun {
+        run,
+        claim,
+        state,
+        outcome: Some("{}".to_owned()),
+        reason: Some("so".to_owned()),
+        error: None,
+        sale: None,
+    };
     w.ask(ended).await.expect("an answer")
 }
 
@@ -82,7 +90,8 @@ pub(crate) async fn kept(w: &World) {
     let at = running(w, "kept").await;
     assert_eq!(keep(w, at, Kind::History, 0, 1, 255).await, Kept::Whole);
     let (run, claim) = at;
-    let ended = EndRun { run, claim, state: RunState::Error, outcome: None, error: Some("why".to_owned()), sale };
+    let ended =
+        EndRun { run, claim, state: RunState::Error, outcome: None, reason: None, error: Some("why".to_owned()), sale };
     assert_eq!(w.ask(ended).await.expect("an answer"), Some(RunState::Error));
 }
 
@@ -101,7 +110,14 @@ pub(crate) async fn runs_are_taken_one_at_a_time_in_the_order_of_asking(w: &mut 
     assert_eq!(claim(w, "another").await.map(|(run, _)| run), Some(second));
     let run = look(w, first).await;
     assert_eq!((run.state, run.progress.as_deref()), (RunState::Passed, Some(r#"{"requests_total":7}"#)));
-    assert_eq!((run.outcome.as_deref(), run.error, run.runner.as_deref()), (Some("{}"), None, Some("r")));
+    assert_eq!((run.outcome.as_deref(), run.error.as_ref(), run.runner.as_deref()), (Some("{}"), None, Some("r")));
+    let listed = &w.read(Runs { after: None, limit: 10 }).await.expect("a page")[1];
+    assert_eq!(
+        (listed.reason.as_deref(), &listed.outcome, &listed.progress),
+        (Some("so"), &None, &None),
+        "a list is short"
+    );
+    assert_eq!(*listed, Run { outcome: None, progress: None, ..run });
 }
 
 pub(crate) async fn one_more_than_may_wait_is_told_which_run_is_in_the_way(w: &mut World) {

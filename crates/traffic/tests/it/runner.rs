@@ -206,10 +206,17 @@ fn a_runner_apart_lives_through_a_restart_of_the_server_and_ends_at_sigterm() {
     let env = [("LOADTEST_RUNNER", "off"), ("RUNNER_KEY", RUNNER_KEY)];
     let mut r = Rehearsal::start_with(&env);
     let mut runner = spawn_runner(&r.base_url(), RUNNER_KEY, r.data.path());
-    let first = r.ask("1s");
-    assert_eq!(r.until_over(&first)["status"], "passed", "{}", r.server.log());
+    let run = r.ask_long();
+    r.until_fans_come(&run);
     r.server.kill();
     r.start_again_in(&env);
+    let before = r.look(&run)["progress"]["elapsed_sec"].as_u64();
+    r.until(&run, "word of the runner", |run| run["progress"]["elapsed_sec"].as_u64() > before);
+    assert_eq!(r.look(&run)["status"], "running");
+    r.send("POST", &format!("/v1/demo/loadtest/{run}/stop"), None);
+    let shown = r.until_over(&run);
+    assert!(shown["status"] == "aborted" && !shown["files"].as_array().unwrap().is_empty(), "{shown}");
+
     let run = r.ask_long();
     r.until_fans_come(&run);
     signal("-TERM", runner.0.id());

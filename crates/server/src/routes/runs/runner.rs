@@ -28,6 +28,7 @@ const PROGRESS_BYTES_MAX: usize = 16 << 10;
 /// Checks with their examples, thresholds, metrics: what the list and the page of a run show.
 const OUTCOME_BYTES_MAX: usize = 256 << 10;
 const ERROR_BYTES_MAX: usize = 4 << 10;
+const REASON_CHARS_MAX: usize = 1_000;
 const KNOBS_MAX: usize = 64;
 const MIB: i64 = 1 << 20;
 
@@ -195,9 +196,10 @@ pub async fn finish(State(app): State<Shared>, _: Runner, request: Request) -> R
     if !is_told || error.as_ref().is_some_and(|error| error.len() > ERROR_BYTES_MAX) {
         return Err(Problem::field("error", format!("error: why, in at most {ERROR_BYTES_MAX} bytes.")));
     }
+    let reason = told.outcome.as_ref().and_then(|outcome| outcome.get("reason")?.as_str()).map(shortened);
     let outcome = told.outcome.map(|outcome| text("outcome", outcome, OUTCOME_BYTES_MAX)).transpose()?;
     let sale = sale_of(told.sale_id.as_deref())?;
-    let state = end(&app, EndRun { run, claim, state, outcome, error, sale }).await?;
+    let state = end(&app, EndRun { run, claim, state, outcome, reason, error, sale }).await?;
     Ok(Json(json!({ "status": state.name() })))
 }
 
@@ -206,6 +208,11 @@ async fn end(app: &App, end: EndRun) -> Result<RunState, Problem> {
     let state = app.store.run(end).await?.ok_or_else(Problem::run_lost)?;
     tracing::info!(%run, state = state.name(), "a load run is over");
     Ok(state)
+}
+
+/// A list shows a sentence.
+fn shortened(text: &str) -> String {
+    text.chars().take(REASON_CHARS_MAX).collect()
 }
 
 fn claim_id(text: &str) -> Result<Uuid, Problem> {

@@ -9,12 +9,11 @@ use crate::app::App;
 
 /// What a list says of a run.
 pub(super) fn in_list(app: &App, run: &Run) -> Value {
-    let outcome = json(run.outcome.as_deref());
     let knobs = json(Some(&run.knobs));
     let mut shown = json!({
         "run_id": run.id, "scenario": run.scenario, "sale_id": run.sale, "status": run.state.name(),
         "passed": run.state.is_over().then_some(run.state == RunState::Passed),
-        "reason": outcome["reason"], "knobs": knobs["asked"], "asked_by": run.asked_by, "runner": run.runner,
+        "reason": run.reason, "knobs": knobs["asked"], "asked_by": run.asked_by, "runner": run.runner,
         "asked_at": app.store.shown(run.asked_at),
         "started_at": run.started_at.map(|at| app.store.shown(at)),
         "finished_at": run.finished_at.map(|at| app.store.shown(at)),
