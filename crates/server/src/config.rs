@@ -178,7 +178,7 @@ impl Reader {
             mail_url: self.mail_url(env),
             mail_from: self.mail_from(),
             lab,
-            loadtest_runner: self.parsed("loadtest_runner", |text| parse_switch(text, env)).unwrap_or(false),
+            loadtest_runner: self.parsed("loadtest_runner", parse_on_off).unwrap_or(false),
             loadtest: self.loadtest(),
         };
         self.refuse_half_a_node(&config);
@@ -341,10 +341,16 @@ fn parse_env(text: &str) -> Result<Env, String> {
 
 fn parse_switch(text: &str, env: Env) -> Result<bool, String> {
     match text {
+        "auto" => Ok(env == Env::Development),
+        _ => parse_on_off(text).map_err(|_| format!("is `{text}`, not on, off or auto")),
+    }
+}
+
+fn parse_on_off(text: &str) -> Result<bool, String> {
+    match text {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),
-        "auto" => Ok(env == Env::Development),
-        _ => Err(format!("is `{text}`, not on, off or auto")),
+        _ => Err(format!("is `{text}`, not on or off")),
     }
 }
 

@@ -101,7 +101,7 @@ pub struct Settings {
     /// MiB of reports and histories of load runs that are kept [env: LOADTEST_KEEP_MB]
     #[arg(long, value_name = "N")]
     pub loadtest_keep_mb: Option<Text>,
-    /// on, off or auto (on in development): whether this process keeps a load runner [env: LOADTEST_RUNNER]
+    /// on or off: where the lab is on, whether this process keeps a load runner of its own [env: LOADTEST_RUNNER]
     #[arg(long, value_name = "ON")]
     pub loadtest_runner: Option<Text>,
 }
