@@ -34,13 +34,12 @@ pub fn assert_queue(lines: impl BufRead) -> Result<QueueAssertion, DumpError> {
 /// `staleness_ms` is the S of the server (`/health/live`). Samples are not kept, so W1 and the cap of Q8 are not judged.
 pub fn assert_run(lines: impl BufRead, history: impl Read, staleness_ms: u64) -> Result<QueueAssertion, DumpError> {
     let dump = Dump::read(lines)?;
-    let history = History::read(history)?;
+    let history = History::read(history)?.of_sale(&dump.sale.sale_id);
     let mut findings = check::all(&Evidence {
         history: &history,
         dump: Some(&dump),
         samples: &[],
         staleness_us: staleness_ms.saturating_mul(1_000),
-        max_active: dump.highest_max_active(),
         own_sale: true,
         // The plan is not among the files: what it owed is not known.
         owed: Owed::default(),

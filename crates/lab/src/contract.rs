@@ -28,6 +28,7 @@ pub(crate) fn request(
     path: &str,
     credential: Credential<'_>,
     body: Option<serde_json::Value>,
+    headers: &[(&'static str, String)],
 ) -> Result<Request<Full<Bytes>>, http::Error> {
     let mut builder = Request::builder().method(method).uri(path).header(header::HOST, authority);
     builder = match credential {
@@ -36,6 +37,9 @@ pub(crate) fn request(
         Credential::AdminKey(key) => builder.header("x-admin-key", key),
         Credential::None => builder,
     };
+    for (name, value) in headers {
+        builder = builder.header(*name, value);
+    }
     let bytes = body.map(|value| Bytes::from(value.to_string()));
     if bytes.is_some() {
         builder = builder.header(header::CONTENT_TYPE, "application/json");
@@ -154,7 +158,7 @@ fn success(op: Op, answer: &Answer) -> Option<(Value, Hints)> {
             let digest = hex(&Sha256::digest(&answer.body)).into();
             plain(Value::Checkout { order_id, ticket_ids, digest })
         }
-        Op::Transfer => plain(Value::Accepted),
+        Op::Transfer | Op::Trick => plain(Value::Accepted),
     }
 }
 
@@ -193,7 +197,7 @@ mod tests {
             retry_after_sec: Some(u64::MAX),
         };
         assert_eq!(read(Op::Join, Ok(busy)).1.retry_after_ms, Some(RETRY_MOST_MS));
-        let made = |path, key| request("localhost", Method::GET, path, Credential::AdminKey(key), None);
+        let made = |path, key| request("localhost", Method::GET, path, Credential::AdminKey(key), None, &[]);
         assert!(made("/v1/sales/a", "key").is_ok());
         assert!(made("/v1/sales/a b", "key").is_err());
         assert!(made("/v1/sales/a", "a\nb").is_err());

@@ -12,6 +12,8 @@ pub(crate) enum Purpose {
     Rejoin = 3,
     Backoff = 4,
     Population = 5,
+    Cut = 6,
+    CutJoin = 7,
 }
 
 /// A stream of chance. Two dice with the same seed, owner and purpose roll the same numbers.

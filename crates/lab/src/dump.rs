@@ -14,6 +14,12 @@ pub(crate) struct Sale {
     #[serde(default)]
     pub(crate) max_active: u64,
     pub(crate) hold_ttl_sec: u64,
+    #[serde(default, deserialize_with = "maybe_ms")]
+    pub(crate) opens_at: Option<i64>,
+    #[serde(default, deserialize_with = "maybe_ms")]
+    pub(crate) ends_at: Option<i64>,
+    #[serde(default, deserialize_with = "maybe_ms")]
+    pub(crate) closed_at: Option<i64>,
     #[serde(default)]
     pub(crate) paused: bool,
     pub(crate) last_position: u64,
@@ -31,6 +37,10 @@ pub(crate) struct Terms {
     #[serde(default)]
     pub(crate) max_active: u64,
     pub(crate) hold_ttl_sec: u64,
+    #[serde(default, deserialize_with = "maybe_ms")]
+    pub(crate) opens_at: Option<i64>,
+    #[serde(default, deserialize_with = "maybe_ms")]
+    pub(crate) ends_at: Option<i64>,
     pub(crate) paused: bool,
 }
 
@@ -50,6 +60,8 @@ pub(crate) struct Entry {
     pub(crate) claimed_at: Option<i64>,
     #[serde(default, deserialize_with = "maybe_ms")]
     pub(crate) ended_at: Option<i64>,
+    #[serde(default)]
+    pub(crate) ended_as: Option<Box<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

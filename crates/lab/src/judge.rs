@@ -22,9 +22,10 @@ use crate::verdict;
 /// What came of the play.
 pub(crate) struct Played {
     pub(crate) recorded: Recorded,
-    pub(crate) samples: Vec<Sample>,
-    pub(crate) export: Option<bytes::Bytes>,
-    pub(crate) dump: Result<Dump, String>,
+    /// In the order of the plan.
+    pub(crate) sales: Vec<OfSale>,
+    /// The server's connections once the fans had gone.
+    pub(crate) connections: Option<u64>,
     pub(crate) endings: BTreeMap<String, u64>,
     /// Fans whose journey the end of the run cut off.
     pub(crate) unfinished: BTreeSet<u32>,
@@ -34,37 +35,50 @@ pub(crate) struct Played {
     pub(crate) cpu_share: Option<f64>,
 }
 
+/// What the server had to say of one sale.
+pub(crate) struct OfSale {
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) export: Option<bytes::Bytes>,
+    pub(crate) dump: Result<Dump, String>,
+}
+
+/// What sales are called where there are two.
+const SALE_NAMES: [&str; 4] = ["A", "B", "C", "D"];
+
 pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Played) -> Report {
-    if let Err(why) = &played.dump {
+    for why in played.sales.iter().filter_map(|sale| sale.dump.as_ref().err()) {
         prepared.notes.push(format!("there is no usable export: {why}"));
     }
     let own_sale = options.sale_id.is_none();
-    let dump = played.dump.as_ref().ok();
     let accounts = prepared.accounts.iter().map(|account| account.user_id.clone()).collect();
-    let history = History { accounts, records: std::mem::take(&mut played.recorded.records) };
-    let findings = check::all(&Evidence {
-        history: &history,
-        dump,
-        samples: &played.samples,
-        staleness_us: prepared.live.staleness_ms.saturating_mul(1_000),
-        max_active: dump.map_or(0, |dump| dump.highest_max_active()),
-        own_sale,
-        owed: Owed::of(&prepared.plan.fans, &played.recorded.reached, &played.unfinished),
-    });
+    let sales = prepared.sales.iter().map(|sale| (&*sale.sale_id).into()).collect();
+    let history = History { accounts, sales, records: std::mem::take(&mut played.recorded.records) };
+    let parts = history.by_sale();
+    let findings = findings(&prepared, &played, &parts, own_sale);
+    let history = History::whole(parts);
     played.recorded.records = history.records;
     let recorded = &played.recorded;
-    let planned_fans = prepared.plan.fans.len() as u64;
-    let measured = Metrics { recorded, dump, doors_us: prepared.doors_us, own_doors: own_sale, planned_fans };
+    let first = &played.sales[0];
+    let measured = Metrics {
+        recorded,
+        plan: &prepared.plan,
+        dump: first.dump.as_ref().ok(),
+        doors_us: prepared.doors_us,
+        own_doors: own_sale,
+        unfinished: &played.unfinished,
+    };
     let slos: Vec<_> = prepared.slos.iter().map(|slo| slo.judge(&measured, options.judge_times)).collect();
+    let samples: Vec<&[Sample]> = played.sales.iter().map(|sale| &*sale.samples).collect();
+    let caps: Vec<u64> = prepared.sales.iter().map(|sale| sale.max_tickets_per_user).collect();
     let validity = validity::judge(&validity::Facts {
         recorded,
-        samples: &played.samples,
+        samples: &samples,
         first_instance: &prepared.live.instance,
         prepared_ms: prepared.server_ms,
-        planned_fans,
+        planned_fans: prepared.plan.fans.len() as u64,
         cpu_share: played.cpu_share,
         own_sale,
-        cap: prepared.sale.max_tickets_per_user,
+        caps: &caps,
         judge_times: options.judge_times,
     });
     let (verdict, reason) = verdict::decide(&findings, &slos, &validity, played.aborted);
@@ -73,7 +87,9 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
         schema: Report::SCHEMA,
         run_id: prepared.run_id.clone(),
         scenario: prepared.plan.scenario.clone(),
-        sale_id: prepared.sale.sale_id.clone(),
+        sale_id: prepared.sales[0].sale_id.clone(),
+        sales: prepared.sales.iter().map(|sale| sale.sale_id.clone()).collect(),
+        populations: prepared.plan.populations(),
         verdict,
         reason,
         started_at: format_ms(prepared.clock.wall_ms(0)),
@@ -91,7 +107,7 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
         refusals: report::refusals(recorded),
         funnel: Reached::ALL.iter().map(|(stage, name)| (*name, recorded.count(*stage))).collect(),
         endings: played.endings.clone(),
-        series: report::points(recorded, &played.samples, prepared.doors_us),
+        series: report::points(recorded, &first.samples, prepared.doors_us),
         environment: environment(&prepared),
         knobs: options
             .knobs
@@ -103,9 +119,9 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
         files: vec![],
         not_written: None,
     };
-    let accounts = prepared.accounts.into_iter().map(|account| account.user_id).collect();
-    let history = History { accounts, records: played.recorded.records };
-    match write(&options.out_dir, &report, &history, played.export.as_deref()) {
+    let history = History { records: played.recorded.records, ..history };
+    let exports: Vec<Option<&[u8]>> = played.sales.iter().map(|sale| sale.export.as_deref()).collect();
+    match write(&options.out_dir, &report, &history, &exports) {
         Ok(files) => report.files = files,
         // The verdict stands all the same; whoever asked for the run sees it.
         Err((path, error)) => report.not_written = Some(format!("writing {} failed: {error}", path.display())),
@@ -113,12 +129,40 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
     report
 }
 
-/// Writes `<run_id>.json`, `.history.ndjson.gz` and `.export.ndjson.gz`.
+/// Each sale by itself, then what is the scenario's own.
+fn findings(prepared: &Prepared, played: &Played, parts: &[History], own_sale: bool) -> Vec<check::Finding> {
+    let plan = &prepared.plan;
+    let mut sales = Vec::with_capacity(parts.len());
+    for (number, (history, sale)) in parts.iter().zip(&played.sales).enumerate() {
+        let dump = sale.dump.as_ref().ok();
+        sales.push(Evidence {
+            history,
+            dump,
+            samples: &sale.samples,
+            staleness_us: prepared.live.staleness_ms.saturating_mul(1_000),
+            own_sale,
+            owed: Owed::of(&plan.fans, number, &played.recorded.reached, &played.unfinished),
+        });
+    }
+    let mut findings = Vec::new();
+    for (evidence, name) in sales.iter().zip(SALE_NAMES) {
+        let mut of_one = check::all(evidence);
+        of_one.iter_mut().for_each(|finding| finding.sale = (sales.len() > 1).then_some(name));
+        findings.extend(of_one);
+    }
+    let doors_us: Vec<u64> = (0..sales.len()).map(|number| prepared.doors_of(number)).collect();
+    let connections = prepared.connections.zip(played.connections);
+    let whole = check::Whole { plan, sales: &sales, doors_us: &doors_us, connections };
+    findings.extend(check::own(prepared.scenario.checks, &whole));
+    findings
+}
+
+/// Writes `<run_id>.json`, `.history.ndjson.gz` and `.export.ndjson.gz`; of a second sale `.export-2.ndjson.gz`.
 fn write(
     dir: &Path,
     report: &Report,
     history: &History,
-    export: Option<&[u8]>,
+    exports: &[Option<&[u8]>],
 ) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -128,8 +172,9 @@ fn write(
     let mut files = vec![path("json"), path("history.ndjson.gz")];
     fs::write(&files[0], report.to_json()).map_err(failed(&files[0]))?;
     into_file(&files[1], |out| history.write(out)).map_err(failed(&files[1]))?;
-    if let Some(export) = export {
-        let file = path("export.ndjson.gz");
+    for (number, export) in (1..).zip(exports) {
+        let Some(export) = export else { continue };
+        let file = path(&if number == 1 { "export.ndjson.gz".into() } else { format!("export-{number}.ndjson.gz") });
         let compress = |out: BufWriter<File>| {
             let mut gzip = GzEncoder::new(out, Compression::fast());
             gzip.write_all(export)?;

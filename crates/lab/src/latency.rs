@@ -61,7 +61,7 @@ impl Latencies {
             }
         } else if matches!(record.outcome, Outcome::Refused { .. }) {
             note(&mut self.refused, response);
-        } else {
+        } else if record.value().is_some() {
             note(&mut self.response, response);
             note(&mut self.service, record.received_us - record.sent_us);
         }

@@ -9,11 +9,13 @@
 //! **validity** whether the measurement can be trusted · **verdict** one word for all of it.
 
 mod assert_queue;
+mod attack;
 mod check;
 mod clock;
 mod contract;
 mod dice;
 mod dump;
+mod elsewhere;
 mod environment;
 mod error;
 mod fan;
@@ -32,6 +34,7 @@ mod report;
 mod run;
 mod sampler;
 pub mod scenarios;
+mod shared;
 mod slo;
 mod stage;
 mod terms;

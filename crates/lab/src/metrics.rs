@@ -1,20 +1,27 @@
 //! What a threshold can be about, computed from what was recorded and from the admission log.
 
+use std::collections::BTreeSet;
+
 use crate::dump::{BoundBy, Dump};
+use crate::history::{Op, Record, Why};
 use crate::latency::Latencies;
+use crate::plan::Plan;
 use crate::record::{Reached, Recorded};
-use crate::slo::{Metric, Window};
+use crate::slo::{Metric, Subject, Window};
 
 /// Fewer pairs of rows than this say nothing about a rate.
 const DRIP_ROWS: u64 = 10;
 
 pub(crate) struct Metrics<'a> {
     pub(crate) recorded: &'a Recorded,
+    pub(crate) plan: &'a Plan,
+    /// Of the first sale.
     pub(crate) dump: Option<&'a Dump>,
     pub(crate) doors_us: u64,
     /// False where the run came to a sale that was already open.
     pub(crate) own_doors: bool,
-    pub(crate) planned_fans: u64,
+    /// Fans whose journey the end of the run cut off.
+    pub(crate) unfinished: &'a BTreeSet<u32>,
 }
 
 /// Milliseconds, a share, or a count.
@@ -36,27 +43,23 @@ impl Observed {
 }
 
 impl Metrics<'_> {
-    pub(crate) fn observe(&self, metric: Metric, stat: &str, window: Window) -> Observed {
-        let ops = match window {
-            Window::Whole => &self.recorded.whole,
-            Window::Steady => &self.recorded.steady,
-        };
-        match metric {
-            Metric::Duration(Some(op)) => duration(ops.of(op).clone(), stat),
+    pub(crate) fn observe(&self, subject: &Subject, stat: &str) -> Observed {
+        match subject.metric {
+            Metric::Duration(Some(op)) => duration(self.of(subject, Some(op)), stat),
             Metric::Duration(None) => {
-                let mut all = ops.all();
+                let mut all = self.of(subject, None);
                 all.response.add(&all.refused).expect("both grow as needed");
                 duration(all, stat)
             }
             Metric::Failed => {
-                let all = ops.all();
+                let all = self.of(subject, None);
                 share_or_count(all.failed.len(), all.requests(), stat)
             }
             Metric::HeldBack => {
-                let all = ops.all();
+                let all = self.of(subject, None);
                 share_or_count(all.held_back, all.requests() + all.held_back, stat)
             }
-            Metric::Joins => share_or_count(self.recorded.count(Reached::Joined), self.planned_fans, stat),
+            Metric::Joins => share_or_count(self.recorded.count(Reached::Joined), self.plan.joiners(), stat),
             Metric::Sold => {
                 Observed { value: Some(self.recorded.tickets as f64), samples: self.recorded.tickets, exercised: true }
             }
@@ -66,8 +69,72 @@ impl Metrics<'_> {
                 None => Observed { value: None, samples: 0, exercised: true },
             },
             Metric::Drip => self.dump.map_or(Observed::not_exercised(0), achieved_drip),
+            Metric::CheckoutSuccess => {
+                let (bought, meant_to) = self.success(subject);
+                share_or_count(bought, meant_to, stat)
+            }
+            Metric::Back => {
+                let back = |record: &&Record| record.why == Why::Return && self.is_about(subject, record);
+                duration(latencies(self.recorded.records.iter().filter(back)), stat)
+            }
         }
     }
+
+    /// What was kept while the run went on, where that is asked for; else counted from the records.
+    fn of(&self, subject: &Subject, op: Option<Op>) -> Latencies {
+        let kept = match subject {
+            Subject { population: None, window: Window::Whole, .. } => Some(&self.recorded.whole),
+            Subject { population: None, window: Window::Steady, .. } => Some(&self.recorded.steady),
+            _ => None,
+        };
+        match (kept, op) {
+            (Some(kept), Some(op)) => kept.of(op).clone(),
+            (Some(kept), None) => kept.all(),
+            (None, _) => {
+                let of = |record: &&Record| op.is_none_or(|op| record.op == op) && self.is_about(subject, record);
+                latencies(self.recorded.records.iter().filter(of))
+            }
+        }
+    }
+
+    fn is_about(&self, subject: &Subject, record: &Record) -> bool {
+        let since_doors = record.intended_us.saturating_sub(self.doors_us);
+        let within = match (subject.window, self.plan.surge_us) {
+            (Window::Whole, _) => true,
+            (Window::Steady, _) => self.plan.shape.phase(since_doors) == "steady",
+            (Window::Before, Some(surge_us)) => since_doors < surge_us,
+            (Window::After, Some(surge_us)) => since_doors >= surge_us,
+            // Without a surge there is no before and after.
+            (Window::Before | Window::After, None) => false,
+        };
+        within && self.is_of(subject, record.fan)
+    }
+
+    fn is_of(&self, subject: &Subject, fan: u32) -> bool {
+        let population = self.plan.fans.get(fan as usize).map_or("", |fan| fan.population);
+        subject.population.as_deref().is_none_or(|wanted| wanted == population)
+    }
+
+    /// Of the fans who were let in, meant to buy and had the time: how many bought, and how many there were.
+    fn success(&self, subject: &Subject) -> (u64, u64) {
+        let (mut bought, mut meant_to) = (0, 0);
+        for ((number, fan), reached) in (0u32..).zip(&self.plan.fans).zip(&self.recorded.reached) {
+            let gives_up = fan.habits.abandons.is_some() || self.unfinished.contains(&number);
+            let has_bought = *reached >= Reached::Bought;
+            if self.is_of(subject, number) && *reached >= Reached::Admitted && (has_bought || !gives_up) {
+                meant_to += 1;
+                bought += u64::from(has_bought);
+            }
+        }
+        (bought, meant_to)
+    }
+}
+
+/// The generator's own delay is not in the records: it is a matter of validity, not of thresholds.
+fn latencies<'a>(records: impl Iterator<Item = &'a Record>) -> Latencies {
+    let mut latencies = Latencies::default();
+    records.for_each(|record| latencies.add(record, 0));
+    latencies
 }
 
 fn share_or_count(part: u64, whole: u64, stat: &str) -> Observed {
@@ -143,6 +210,69 @@ mod tests {
         assert_eq!(with(98, 2, 0).samples, 100);
         assert!(!slow(with(98, 0, 2)));
         assert_eq!(with(0, 0, 0), Observed { value: None, samples: 0, exercised: true });
+    }
+
+    fn poll(fan: u32, at_us: u64, took_us: u64) -> Record {
+        Record {
+            op: Op::Status,
+            why: Why::Journey,
+            fan,
+            device: 0,
+            sale: 0,
+            intended_us: at_us,
+            sent_us: at_us,
+            received_us: at_us + took_us,
+            expected_refusal: false,
+            key: None,
+            hold: None,
+            outcome: crate::history::Outcome::Ok(crate::history::Value::Seats { listed: 0 }),
+        }
+    }
+
+    /// Polls of fan 0 ("early") before and after a surge at 100 s, and of fan 1 ("late") after it.
+    fn judged(polls: usize, slow_us: u64, line: &str) -> (crate::slo::SloVerdict, bool, u64) {
+        let scenario = crate::scenarios::find("late_surge").expect("ready");
+        let mut plan = (scenario.plan)(&crate::knobs::Knobs::default());
+        plan.surge_us = Some(100_000_000);
+        (plan.fans[0].population, plan.fans[1].population) = ("early", "late");
+        let mut recorded = Recorded::default();
+        for _ in 0..polls {
+            recorded.records.push(poll(0, 1_000_000, 10_000));
+            recorded.records.push(poll(0, 101_000_000, slow_us));
+            recorded.records.push(poll(1, 101_000_000, 50_000));
+        }
+        let unfinished = BTreeSet::new();
+        let metrics = Metrics {
+            recorded: &recorded,
+            plan: &plan,
+            dump: None,
+            doors_us: 0,
+            own_doors: true,
+            unfinished: &unfinished,
+        };
+        let slo = crate::slo::Slo::parse(line, &["early", "late"]).expect("a threshold");
+        let row = slo.judge(&metrics, true);
+        (row.verdict, row.advisory, row.samples)
+    }
+
+    #[test]
+    fn a_population_and_a_window_are_judged_by_themselves() {
+        use crate::slo::SloVerdict::{Fail, Pass};
+        assert_eq!(judged(50, 10_000, "status{population:late} p99 < 20ms"), (Fail, false, 50));
+        assert_eq!(judged(50, 10_000, "status{population:early} p99 < 20ms"), (Pass, false, 100));
+        assert_eq!(judged(50, 30_000, "status{population:early,window:after} p99 < 20ms"), (Fail, false, 50));
+        assert_eq!(judged(50, 30_000, "status{population:early} p99 < 20ms window=before"), (Pass, false, 50));
+    }
+
+    #[test]
+    fn a_ratio_fails_where_both_limits_are_broken_and_blocks_with_enough_samples() {
+        use crate::slo::SloVerdict::{Fail, Pass};
+        let line = "status{population:early,window:after} p99 <= 2x status{population:early,window:before} or 200ms";
+        assert_eq!(judged(2_000, 300_000, line), (Fail, false, 2_000));
+        assert_eq!(judged(2_000, 150_000, line), (Pass, false, 2_000), "slower by fifteen times, and fast enough");
+        assert_eq!(judged(1_999, 300_000, line), (Fail, true, 1_999), "too few to block");
+        let wide = line.replace("2x", "40x");
+        assert_eq!(judged(2_000, 300_000, &wide), (Pass, false, 2_000), "slow, and no slower than allowed beside it");
     }
 
     #[test]

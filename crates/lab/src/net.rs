@@ -59,11 +59,22 @@ fn resolve(host: &str, port: u16) -> Option<IpAddr> {
     (host, port).to_socket_addrs().ok()?.next().map(|address| address.ip())
 }
 
-/// The source address of device number `device` (0 or 1) of a fan: 127.1.0.0 upwards, second devices from 127.128.0.0.
-/// Never 127.0.0.x, which a proxy may use.
-pub(crate) fn source_address(fan: u32, device: u8) -> Ipv4Addr {
-    let base: u32 = if device == 0 { 0x7f01_0000 } else { 0x7f80_0000 };
-    Ipv4Addr::from_bits(base + (fan & 0x003f_ffff))
+/// Devices of one fan; what is above belongs to rings.
+pub(crate) const DEVICES: usize = 200;
+
+/// The source address of a fan's device: 127.1.0.0 upwards, a block of 65,536 for all first devices, one for all second ones,
+/// and so on. Never 127.0.0.x, which a proxy may use.
+pub(crate) fn source_address(fan: u32, device: usize) -> Ipv4Addr {
+    let block = u8::try_from(1 + device % DEVICES).expect("at most 200");
+    let [_, _, high, low] = fan.to_be_bytes();
+    Ipv4Addr::new(127, block, high, low)
+}
+
+/// Accounts of one ring come from one network of 256 addresses.
+pub(crate) fn ring_address(ring: u32, member: u32, device: usize) -> Ipv4Addr {
+    let [_, _, high, low] = ring.to_be_bytes();
+    let host = u8::try_from((member as usize + device) % 254).expect("below 254") + 1;
+    Ipv4Addr::new(127, 220 + high % 32, low, host)
 }
 
 #[derive(Debug, Clone)]
@@ -92,10 +103,10 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn of_fan(target: Arc<Target>, fan: u32, device: u8) -> Self {
+    /// From this address where the target is on this machine.
+    pub(crate) fn of_fan(target: Arc<Target>, source: Ipv4Addr) -> Self {
         let loopback = matches!(target.address.ip(), IpAddr::V4(ip) if ip.is_loopback());
-        let source = loopback.then(|| source_address(fan, device));
-        Conn { target, source, body_limit: FAN_BODY_LIMIT, sender: None }
+        Conn { target, source: loopback.then_some(source), body_limit: FAN_BODY_LIMIT, sender: None }
     }
 
     /// For set-up, samples and exports: no address of its own.
@@ -118,6 +129,17 @@ impl Conn {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(NetError::Lost(format!("no answer within {} s", limit.as_secs()))),
         }
+    }
+
+    /// Hangs up; the next request connects anew.
+    pub(crate) fn close(&mut self) {
+        self.sender = None;
+    }
+
+    /// Connects, and hangs up before anything is said.
+    pub(crate) async fn ring_off(&mut self) -> Result<(), NetError> {
+        self.close();
+        open(self.target.address, self.source).await.map(drop).map_err(|error| own_or_lost(&error))
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, NetError> {
@@ -204,12 +226,17 @@ mod tests {
     #[test]
     fn no_fan_uses_the_proxys_address_and_no_two_share_one() {
         let mut seen = std::collections::HashSet::new();
-        for fan in 0..20_000 {
-            for device in 0..2 {
+        for fan in (0..50_000).step_by(7) {
+            for device in [0, 1, 2, DEVICES - 1] {
                 let address = source_address(fan, device);
                 assert!(address.is_loopback() && address.octets()[1] != 0);
                 assert!(seen.insert(address));
             }
+        }
+        for ring in 0..300 {
+            let network = |member| ring_address(ring, member, 0).octets();
+            assert_eq!(network(0)[..3], network(9)[..3], "one network for all of a ring");
+            assert!((0..10).all(|member| seen.insert(network(member).into())));
         }
     }
 }

@@ -101,6 +101,7 @@ impl Operator {
         name: &str,
         plan: &SalePlan,
         opens_at_ms: i64,
+        shopping_window_sec: Option<u64>,
     ) -> Result<SaleFacts, LabError> {
         #[derive(Deserialize)]
         struct Event {
@@ -113,14 +114,30 @@ impl Operator {
         let ends_at = format_ms(opens_at_ms.saturating_add(SALE_LENGTH_MS));
         let event = json!({"name": name, "venue": "Load lab", "starts_at": ends_at});
         let event: Event = self.post("/v1/admin/events", &event).await.map_err(at_step("making the event"))?;
-        let sale = json!({
+        let mut sale = json!({
             "event_id": event.event_id, "opens_at": format_ms(opens_at_ms), "ends_at": ends_at,
             "total_seats": plan.total_seats, "admit_per_minute": plan.admit_per_minute,
             "waiting_room_cap": plan.waiting_room_cap, "max_tickets_per_user": plan.max_tickets_per_user,
+            "max_active": plan.max_active, "seats_per_shopper": plan.seats_per_shopper,
             "hold_ttl_sec": plan.hold_ttl_sec,
         });
+        if plan.max_tickets_per_cluster > 0 {
+            sale["max_tickets_per_cluster"] = plan.max_tickets_per_cluster.into();
+            sale["cluster_by"] = json!(["payment", "address"]);
+        }
+        if let Some(sec) = shopping_window_sec {
+            sale["shopping_window_sec"] = sec.into();
+        }
         let sale: Sale = self.post("/v1/admin/sales", &sale).await.map_err(at_step("making the sale"))?;
         Ok(SaleFacts { sale_id: sale.sale_id, max_tickets_per_user: plan.max_tickets_per_user })
+    }
+
+    /// Open connections of the server, by its metrics. The lab's own to the operator's side are among them.
+    pub(crate) async fn open_connections(&mut self) -> Option<u64> {
+        let answer = self.send(Method::GET, "/metrics", None, SAMPLE_LIMIT).await.ok()?;
+        let text = String::from_utf8_lossy(&answer.body);
+        let line = text.lines().find(|line| line.starts_with("traffic_connections_open "))?;
+        line.split_whitespace().nth(1)?.parse().ok()
     }
 
     /// Looks at a sale that is there; it must be open.
@@ -181,7 +198,7 @@ impl Operator {
     ) -> Result<Answer, String> {
         let admin = Credential::AdminKey(&self.admin_key);
         let credential = if path.starts_with("/health") { Credential::None } else { admin };
-        let request = request(self.conn.authority(), method, path, credential, body)
+        let request = request(self.conn.authority(), method, path, credential, body, &[])
             .map_err(|error| format!("the request cannot be written: {error}"))?;
         self.conn.call(request, limit).await.map_err(|error| match error {
             NetError::Generator(why) | NetError::Lost(why) => why,

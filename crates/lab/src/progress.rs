@@ -121,7 +121,7 @@ fn look(stage: &Stage, shape: Shape, samples: &Samples) -> Progress {
         Progress {
             phase,
             elapsed_sec: now / 1_000_000,
-            sale_id: stage.sale_id.to_string(),
+            sale_id: stage.sales.first().map(|sale| sale.sale_id.to_string()).unwrap_or_default(),
             queue_depth: samples.last_stats().map(|stats| stats.waiting),
             joined: recorded.count(Reached::Joined),
             admitted: recorded.count(Reached::Admitted),

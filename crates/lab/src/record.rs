@@ -1,11 +1,11 @@
 //! The recorder: takes every record of every fan, keeps the history, and counts what the report and the SLOs need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hdrhistogram::Histogram;
 
-use crate::history::{Op, Outcome, Record, Value, Why};
+use crate::history::{Outcome, Record, Value, Why};
 use crate::latency::{ByOp, note};
 use crate::plan::Shape;
 
@@ -62,6 +62,8 @@ pub(crate) struct Recorded {
     pub(crate) seconds: Vec<Second>,
     pub(crate) reached: Vec<Reached>,
     pub(crate) tickets: u64,
+    /// Orders that have been told of: the same one may be told several times.
+    pub(crate) orders: HashSet<Box<str>>,
     /// Tickets of checkouts whose outcome is unknown and was never settled are counted by the checker from the history.
     pub(crate) first_admission_us: Option<u64>,
     pub(crate) generator_errors: BTreeMap<String, u64>,
@@ -130,12 +132,11 @@ impl Recorded {
     fn follow(&mut self, record: &Record) -> Progress {
         let stage = match &record.outcome {
             Outcome::HeldBack => return Progress::default(),
-            Outcome::Ok(Value::Join { .. }) => Reached::Joined,
+            Outcome::Ok(Value::Join { .. }) if !record.why.is_probe() => Reached::Joined,
             Outcome::Ok(Value::Status { admitted: true, .. }) => Reached::Admitted,
             Outcome::Ok(Value::Hold { .. }) if !record.why.is_probe() => Reached::Held,
             Outcome::Ok(Value::Checkout { .. }) => Reached::Bought,
-            _ if record.op == Op::Join => Reached::Arrived,
-            _ => Reached::Planned,
+            _ => Reached::Arrived,
         };
         let before = std::mem::replace(&mut self.reached[record.fan as usize], Reached::Planned);
         self.reached[record.fan as usize] = before.max(stage);
@@ -145,7 +146,11 @@ impl Recorded {
             *first = (*first).min(record.received_us);
         }
         let tickets = match record.value() {
-            Some(Value::Checkout { ticket_ids, .. }) if record.why != Why::Repeat => ticket_ids.len() as u64,
+            Some(Value::Checkout { order_id, ticket_ids, .. })
+                if record.why != Why::Repeat && self.orders.insert(order_id.clone()) =>
+            {
+                ticket_ids.len() as u64
+            }
             _ => 0,
         };
         self.tickets += tickets;

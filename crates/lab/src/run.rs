@@ -12,21 +12,25 @@ use tokio::task::JoinSet;
 use crate::LabError;
 use crate::clock::Clock;
 use crate::dump::Dump;
+use crate::elsewhere;
 use crate::environment::{self, Environment};
 use crate::fan::{Ending, Fan};
-use crate::judge::{Played, judge};
+use crate::judge::{OfSale, Played, judge};
 use crate::knobs::Knobs;
 use crate::net::{Conn, Target};
 use crate::operator::{Account, Live, OPERATOR_LIMIT, Operator, SAMPLE_LIMIT, SaleFacts, check_words};
-use crate::plan::Plan;
+use crate::plan::{Plan, SalePlan};
 use crate::progress::{self, ProgressMode};
 use crate::record::Recorder;
 use crate::report::Report;
 use crate::sampler::{self, Sample, Samples};
-use crate::scenarios;
+use crate::scenarios::{self, Scenario};
+use crate::shared::{CONNECTIONS, FANS_WITH_OWN};
 use crate::slo::Slo;
-use crate::stage::{Setting, Stage};
+use crate::stage::{Elsewhere, News, OnStage, Setting, Stage};
 
+/// Others may use the server too: a page that polls, a health check.
+pub(crate) const CONNECTIONS_SLACK: u64 = 5;
 /// A given sale is open already: its fans come this soon.
 const OPEN_SALE_LEAD_US: u64 = 200_000;
 
@@ -56,6 +60,7 @@ pub struct RunOptions {
 
 /// Prepared: nothing of this is measured.
 pub(crate) struct Prepared {
+    pub(crate) scenario: Scenario,
     pub(crate) plan: Plan,
     pub(crate) slos: Vec<Slo>,
     pub(crate) target: Arc<Target>,
@@ -63,11 +68,23 @@ pub(crate) struct Prepared {
     pub(crate) live: Live,
     /// The server's time then, if it told.
     pub(crate) server_ms: Option<i64>,
-    pub(crate) sale: SaleFacts,
+    /// In the order of the plan.
+    pub(crate) sales: Vec<SaleFacts>,
+    pub(crate) elsewhere: Option<Elsewhere>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) run_id: String,
+    /// Of the first sale.
     pub(crate) doors_us: u64,
+    /// Connections the server had before the fans came.
+    pub(crate) connections: Option<u64>,
     pub(crate) notes: Vec<String>,
+}
+
+impl Prepared {
+    /// When the doors of the plan's `number`-th sale open.
+    pub(crate) fn doors_of(&self, number: usize) -> u64 {
+        self.doors_us + self.plan.sales.get(number).map_or(0, |sale| sale.opens_after_us)
+    }
 }
 
 /// Runs on a current-thread runtime of its own: the generator's CPU share is that of this thread.
@@ -88,9 +105,14 @@ async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
     let target = Target::parse(&options.base_url, options.remote)?;
     check_words(options.sale_id.as_deref(), &options.admin_key)?;
     let plan = (scenario.plan)(&options.knobs);
+    if scenario.own_sale_only && options.sale_id.is_some() {
+        let why = format!("{} makes its own sales; SALE_ID cannot be given", plan.scenario);
+        return Err(LabError::BadPlan(why));
+    }
     let lines = (scenario.slos)(&options.knobs, &plan, options.sale_id.is_none());
-    let slos = lines.iter().chain(&options.thresholds).map(|line| Slo::parse(line)).collect::<Result<Vec<_>, _>>();
-    let slos = slos.map_err(LabError::BadPlan)?;
+    let populations = plan.populations();
+    let slos = lines.iter().chain(&options.thresholds).map(|line| Slo::parse(line, &populations));
+    let slos = slos.collect::<Result<Vec<_>, _>>().map_err(LabError::BadPlan)?;
 
     // Found now, not after the run.
     writable(&options.out_dir)?;
@@ -99,25 +121,71 @@ async fn prepare(options: &RunOptions) -> Result<Prepared, LabError> {
     let live = operator.live().await.map_err(|detail| LabError::setup("reaching the server", detail))?;
     let run_id = format!("{}-{}-{}", plan.scenario, compact_time(clock.wall_ms(0)), plan.seed);
     let mut notes = Vec::new();
+    if plan.fans.len() > FANS_WITH_OWN {
+        notes.push(format!("{} fans share {CONNECTIONS} connections", plan.fans.len()));
+    }
+    notes.extend(slower_sales(&plan, &options.knobs).filter(|_| options.sale_id.is_none()));
     let accounts = operator.make_accounts(plan.fans.len(), &run_id).await?;
-    let (sale, doors_us) = match &options.sale_id {
-        Some(sale_id) => (operator.find_sale(sale_id).await?, clock.now_us() + OPEN_SALE_LEAD_US),
+    let elsewhere = match scenario.needs_elsewhere {
+        true => Some(elsewhere::make(&mut operator, &target, clock, &run_id).await?),
+        false => None,
+    };
+    let connections = operator.open_connections().await;
+    let (sales, doors_us) = match &options.sale_id {
+        Some(sale_id) => (vec![operator.find_sale(sale_id).await?], clock.now_us() + OPEN_SALE_LEAD_US),
         None => {
             let opens_at_ms = clock.wall_ms(clock.now_us() + options.knobs.doors_in_ms() * 1_000);
-            let sale = operator.make_sale(&run_id, &plan.sale, opens_at_ms).await?;
-            if let Err(why) = operator.adopt(&sale.sale_id).await {
+            let sales = make_sales(&mut operator, &run_id, &plan.sales, opens_at_ms).await?;
+            if let Err(why) = operator.adopt(&sales[0].sale_id).await {
                 notes.push(format!("the sale did not become the demo sale: {why}"));
             }
             let doors_us = clock.at_wall_ms(opens_at_ms);
             if doors_us < clock.now_us() {
                 notes.push("making the sale took longer than the doors: raise DOORS_IN".into());
             }
-            (sale, doors_us.max(clock.now_us()))
+            (sales, doors_us.max(clock.now_us()))
         }
     };
-    let stats = operator.stats(&sale.sale_id, SAMPLE_LIMIT).await;
+    let stats = operator.stats(&sales[0].sale_id, SAMPLE_LIMIT).await;
     let server_ms = stats.ok().and_then(|stats| stats.at);
-    Ok(Prepared { plan, slos, target, clock, live, server_ms, sale, accounts, run_id, doors_us, notes })
+    Ok(Prepared {
+        scenario,
+        plan,
+        slos,
+        target,
+        clock,
+        live,
+        server_ms,
+        sales,
+        elsewhere,
+        accounts,
+        run_id,
+        doors_us,
+        connections,
+        notes,
+    })
+}
+
+/// A scenario about a line has its sale call more slowly than the knob says, so that there is one.
+fn slower_sales(plan: &Plan, knobs: &Knobs) -> impl Iterator<Item = String> {
+    let knob = knobs.admit_per_minute();
+    let slower = plan.sales.iter().map(|sale| sale.admit_per_minute).filter(move |rate| *rate < knob);
+    slower.map(move |rate| format!("{rate} calls a minute, of the {knob} there may be: so that the line lasts"))
+}
+
+async fn make_sales(
+    operator: &mut Operator,
+    run_id: &str,
+    plans: &[SalePlan],
+    opens_at_ms: i64,
+) -> Result<Vec<SaleFacts>, LabError> {
+    let mut sales = Vec::with_capacity(plans.len());
+    for (number, plan) in plans.iter().enumerate() {
+        let opens_at_ms = opens_at_ms.saturating_add(i64::try_from(plan.opens_after_us / 1_000).unwrap_or(i64::MAX));
+        let name = if number == 0 { run_id.to_owned() } else { format!("{run_id}-{}", number + 1) };
+        sales.push(operator.make_sale(&name, plan, opens_at_ms, None).await?);
+    }
+    Ok(sales)
 }
 
 fn writable(dir: &Path) -> Result<(), LabError> {
@@ -136,20 +204,30 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
     let plan = &prepared.plan;
     let clock = prepared.clock;
     let recorder = Arc::new(Recorder::new(plan.shape, prepared.doors_us, plan.fans.len()));
+    let on_stage = |(number, sale): (usize, &SaleFacts)| OnStage {
+        sale_id: (&*sale.sale_id).into(),
+        cap: sale.max_tickets_per_user,
+        doors_us: prepared.doors_of(number),
+    };
     let (stage, curtain) = Stage::new(Setting {
         clock,
         recorder: recorder.clone(),
         target: prepared.target.clone(),
-        sale_id: (&*prepared.sale.sale_id).into(),
+        sales: prepared.sales.iter().enumerate().map(on_stage).collect(),
         seed: plan.seed,
         run_tag: (&*prepared.run_id).into(),
-        cap: prepared.sale.max_tickets_per_user,
-        doors_us: prepared.doors_us,
+        news: News::of(plan, prepared.elsewhere.clone()),
+        fans: plan.fans.len(),
     });
-    let samples = Samples::default();
     let operator = || Operator::new(Conn::of_operator(prepared.target.clone()), &options.admin_key);
-    let sampling = tokio::spawn(sampler::run(operator(), clock, stage.sale_id.clone(), samples.clone()));
-    let showing = tokio::spawn(progress::show(options.progress.clone(), stage.clone(), plan.shape, samples.clone()));
+    let samples: Vec<Samples> = stage.sales.iter().map(|_| Samples::default()).collect();
+    let sampling: Vec<_> = stage
+        .sales
+        .iter()
+        .zip(&samples)
+        .map(|(sale, samples)| tokio::spawn(sampler::run(operator(), clock, sale.sale_id.clone(), samples.clone())))
+        .collect();
+    let showing = tokio::spawn(progress::show(options.progress.clone(), stage.clone(), plan.shape, samples[0].clone()));
     let (cpu_before, load_began) = (environment::thread_cpu_us(), clock.now_us());
 
     let mut fans = JoinSet::new();
@@ -192,16 +270,20 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
     let cpu_share = environment::thread_cpu_us()
         .zip(cpu_before)
         .map(|(after, before)| (after - before) as f64 / (finished_us - load_began).max(1) as f64);
-    sampling.abort();
+    sampling.iter().for_each(tokio::task::JoinHandle::abort);
     showing.abort();
     let mut operator = operator();
-    samples.push(last_sample(&mut operator, clock, &stage.sale_id).await);
-    let (export, dump) = export(&mut operator, clock, &stage.sale_id).await;
+    let mut evidence = Vec::with_capacity(samples.len());
+    for (sale, samples) in stage.sales.iter().zip(samples) {
+        samples.push(last_sample(&mut operator, clock, &sale.sale_id).await);
+        let (export, dump) = export(&mut operator, clock, &sale.sale_id).await;
+        evidence.push(OfSale { samples: samples.all(), export, dump });
+    }
+    let connections = connections_back_to(prepared.connections, &mut operator).await;
     Played {
         recorded: recorder.take(),
-        samples: samples.all(),
-        export,
-        dump,
+        sales: evidence,
+        connections,
         endings,
         unfinished,
         aborted,
@@ -209,6 +291,24 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
         finished_us,
         cpu_share,
     }
+}
+
+/// Connections take a moment to be closed on the server's side.
+const CONNECTIONS_PATIENCE: u32 = 20;
+const CONNECTIONS_EVERY: Duration = Duration::from_millis(100);
+
+/// What the server has open once it has had time to see that the fans are gone.
+async fn connections_back_to(before: Option<u64>, operator: &mut Operator) -> Option<u64> {
+    let before = before?;
+    let mut open = operator.open_connections().await?;
+    for _ in 0..CONNECTIONS_PATIENCE {
+        if open <= before + CONNECTIONS_SLACK {
+            break;
+        }
+        tokio::time::sleep(CONNECTIONS_EVERY).await;
+        open = operator.open_connections().await?;
+    }
+    Some(open)
 }
 
 /// Never returns false; a closed channel means that nobody can ask any more.

@@ -10,7 +10,10 @@ const INTERVAL_US: u64 = 1_000_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
+    /// When it was asked for.
     pub(crate) at_us: u64,
+    /// When it had come.
+    pub(crate) until_us: u64,
     pub(crate) stats: Option<Stats>,
     pub(crate) live: Option<Live>,
 }
@@ -36,7 +39,9 @@ impl Samples {
 
 pub(crate) async fn take(operator: &mut Operator, clock: Clock, sale_id: &str, limit: Duration) -> Sample {
     let at_us = clock.now_us();
-    Sample { at_us, stats: operator.stats(sale_id, limit).await.ok(), live: operator.live().await.ok() }
+    let stats = operator.stats(sale_id, limit).await.ok();
+    let until_us = clock.now_us();
+    Sample { at_us, until_us, stats, live: operator.live().await.ok() }
 }
 
 /// Samples until it is dropped.

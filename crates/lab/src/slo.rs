@@ -1,4 +1,6 @@
 //! Thresholds in k6's manner: `join p99 < 500ms`, `http_req_failed rate < 1%`, `window=steady`, `min_samples=30`, `advisory`.
+//! Of one population: `join{population:late} p99 < 500ms`. Beside another: `join{population:b} p99 <= 1.25x
+//! join{population:a} or 500ms`, which fails only where both limits are broken, with enough samples on both sides.
 //!
 //! Parsed and refused before the run; judged after it. Without enough samples a threshold is `no_data`, not a pass.
 
@@ -11,12 +13,66 @@ use crate::names::closest;
 
 /// Below this many samples a high percentile is one unlucky request.
 const MIN_SAMPLES: u64 = 30;
+/// Two percentiles of fewer samples differ by a quarter by chance alone.
+const RATIO_SAMPLES: u64 = 2_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Window {
     Whole,
     Steady,
+    /// Before and after the plan's surge.
+    Before,
+    After,
+}
+
+impl Window {
+    const NAMES: [&'static str; 4] = ["whole", "steady", "before", "after"];
+
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "whole" => Some(Window::Whole),
+            "steady" => Some(Window::Steady),
+            "before" => Some(Window::Before),
+            "after" => Some(Window::After),
+            _ => None,
+        }
+    }
+}
+
+/// What a threshold is about: a metric, of everybody or of one population, in a part of the run.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Subject {
+    pub(crate) metric: Metric,
+    pub(crate) population: Option<String>,
+    pub(crate) window: Window,
+}
+
+impl Subject {
+    /// `join`, `join{population:late}`, `status{population:early,window:before}`.
+    fn parse(text: &str, populations: &[&str]) -> Result<Self, String> {
+        let (name, labels) = match text.split_once('{') {
+            Some((name, labels)) => (name, labels.strip_suffix('}').ok_or("a label ends with }")?),
+            None => (text, ""),
+        };
+        let metric = Metric::named(name).ok_or_else(|| unknown("metric", name, &Metric::NAMES))?;
+        let mut subject = Subject { metric, population: None, window: Window::Whole };
+        for label in labels.split(',').filter(|label| !label.is_empty()) {
+            match label.split_once(':') {
+                Some(("population", name)) if populations.contains(&name) => subject.population = Some(name.into()),
+                Some(("population", name)) => return Err(unknown("population", name, populations)),
+                Some(("window", name)) => {
+                    subject.window = Window::named(name).ok_or_else(|| unknown("window", name, &Window::NAMES))?;
+                }
+                _ => return Err(unknown("label", label, &["population:NAME", "window:NAME"])),
+            }
+        }
+        let of_some = subject.population.is_some() || subject.window != Window::Whole;
+        if of_some && !metric.is_of_requests() {
+            return Err(format!("{name} is of the whole run and of everybody: it has no labels"));
+        }
+        Ok(subject)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,10 +87,14 @@ pub(crate) enum Metric {
     Sold,
     FirstAdmission,
     Drip,
+    /// Of those who were let in and meant to buy: how many did.
+    CheckoutSuccess,
+    /// Response time of the first poll of somebody who had lost the connection.
+    Back,
 }
 
 impl Metric {
-    const NAMES: [&'static str; 14] = [
+    const NAMES: [&'static str; 17] = [
         "join",
         "status",
         "seats",
@@ -49,6 +109,9 @@ impl Metric {
         "sold",
         "first_admission",
         "drip",
+        "trick",
+        "checkout_success",
+        "back",
     ];
 
     fn named(name: &str) -> Option<Self> {
@@ -63,14 +126,16 @@ impl Metric {
             "sold" => Some(Metric::Sold),
             "first_admission" => Some(Metric::FirstAdmission),
             "drip" => Some(Metric::Drip),
+            "checkout_success" => Some(Metric::CheckoutSuccess),
+            "back" => Some(Metric::Back),
             _ => None,
         }
     }
 
     fn stats(self) -> &'static [&'static str] {
         match self {
-            Metric::Duration(_) => &["p50", "p90", "p95", "p99", "p999", "avg", "max", "count"],
-            Metric::Failed | Metric::HeldBack | Metric::Joins => &["rate", "count"],
+            Metric::Duration(_) | Metric::Back => &["p50", "p90", "p95", "p99", "p999", "avg", "max", "count"],
+            Metric::Failed | Metric::HeldBack | Metric::Joins | Metric::CheckoutSuccess => &["rate", "count"],
             Metric::Sold => &["count"],
             Metric::FirstAdmission => &["value"],
             Metric::Drip => &["rate"],
@@ -79,7 +144,12 @@ impl Metric {
 
     /// Measured in time, so a noisy machine can break it without anything being wrong.
     pub(crate) fn is_timed(self) -> bool {
-        matches!(self, Metric::Duration(_) | Metric::FirstAdmission | Metric::Drip | Metric::HeldBack)
+        matches!(self, Metric::Duration(_) | Metric::FirstAdmission | Metric::Drip | Metric::HeldBack | Metric::Back)
+    }
+
+    /// Counted from requests or from fans, so that some of them can be asked for alone.
+    fn is_of_requests(self) -> bool {
+        matches!(self, Metric::Duration(_) | Metric::Failed | Metric::CheckoutSuccess | Metric::Back)
     }
 }
 
@@ -108,12 +178,13 @@ impl Compare {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Slo {
     pub(crate) text: String,
-    pub(crate) metric: Metric,
+    pub(crate) subject: Subject,
     pub(crate) stat: &'static str,
     compare: Compare,
     /// Milliseconds, a share of one, or a count, as the stat has it.
     limit: f64,
-    pub(crate) window: Window,
+    /// So many times this one is allowed too.
+    beside: Option<(f64, Subject)>,
     min_samples: u64,
     pub(crate) advisory: bool,
 }
@@ -136,6 +207,9 @@ pub(crate) struct SloRow {
     pub(crate) unit: &'static str,
     pub(crate) samples: u64,
     pub(crate) advisory: bool,
+    /// What it was compared with, in the same unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) beside: Option<f64>,
 }
 
 impl SloRow {
@@ -147,20 +221,18 @@ impl SloRow {
 
 impl Slo {
     /// Parses one line; the error names what is wrong and the nearest right word.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str, populations: &[&str]) -> Result<Self, String> {
         let refuse = |why: String| format!("threshold \"{text}\": {why}");
-        let mut words = text.split_whitespace();
-        let (Some(name), Some(stat), Some(sign), Some(limit)) =
+        let mut words = text.split_whitespace().peekable();
+        let (Some(subject), Some(stat), Some(sign), Some(limit)) =
             (words.next(), words.next(), words.next(), words.next())
         else {
             return Err(refuse("write it as: join p99 < 500ms".into()));
         };
-        let metric = Metric::named(name).ok_or_else(|| refuse(unknown("metric", name, &Metric::NAMES)))?;
-        let stat = metric
-            .stats()
-            .iter()
-            .find(|known| **known == stat)
-            .ok_or_else(|| refuse(unknown("stat", stat, metric.stats())))?;
+        let mut subject = Subject::parse(subject, populations).map_err(&refuse)?;
+        let metric = subject.metric;
+        let known = metric.stats().iter().find(|known| **known == stat);
+        let stat = known.ok_or_else(|| refuse(unknown("stat", stat, metric.stats())))?;
         let compare = match sign {
             "<" => Compare::Less,
             "<=" => Compare::AtMost,
@@ -169,50 +241,69 @@ impl Slo {
             "==" => Compare::Equal,
             other => return Err(refuse(format!("{other} is not one of < <= > >= =="))),
         };
+        let times = limit.strip_suffix('x').and_then(|times| times.parse::<f64>().ok());
+        let (limit, beside) = match times {
+            None => (limit, None),
+            Some(times) => {
+                let (Some(other), Some("or"), Some(limit)) = (words.next(), words.next(), words.next()) else {
+                    let form = "write a ratio as: join{population:b} p99 <= 1.25x join{population:a} or 500ms";
+                    return Err(refuse(form.into()));
+                };
+                let other = Subject::parse(other, populations).map_err(&refuse)?;
+                if other.metric != metric || !matches!(compare, Compare::Less | Compare::AtMost) {
+                    return Err(refuse("a ratio is at most so many times the same metric".into()));
+                }
+                (limit, Some((times, other)))
+            }
+        };
         let limit = parse_limit(unit_of(metric, stat), limit).map_err(&refuse)?;
-        let (mut window, mut min_samples, mut advisory) = (Window::Whole, default_samples(metric, stat), false);
+        let (mut min_samples, mut advisory) = (default_samples(metric, stat), false);
         for word in words {
             match word.split_once('=') {
                 None if word == "advisory" => advisory = true,
-                Some(("window", "whole")) => window = Window::Whole,
-                Some(("window", "steady")) => window = Window::Steady,
+                Some(("window", name)) => {
+                    let near = || refuse(unknown("option", word, &["window=steady", "window=whole", "window=before"]));
+                    subject.window = Window::named(name).ok_or_else(near)?;
+                }
                 Some(("min_samples", n)) => {
                     min_samples = n.parse().map_err(|_| refuse(format!("min_samples={n} is not a number")))?;
                 }
                 _ => {
-                    return Err(refuse(unknown(
-                        "option",
-                        word,
-                        &["window=steady", "window=whole", "min_samples=30", "advisory"],
-                    )));
+                    let known = ["window=steady", "window=whole", "min_samples=30", "advisory"];
+                    return Err(refuse(unknown("option", word, &known)));
                 }
             }
         }
-        Ok(Slo { text: text.to_owned(), metric, stat, compare, limit, window, min_samples, advisory })
+        Ok(Slo { text: text.to_owned(), subject, stat, compare, limit, beside, min_samples, advisory })
     }
 
     /// With `judge_times` off, what is measured in time is printed but does not block.
     pub(crate) fn judge(&self, metrics: &Metrics<'_>, judge_times: bool) -> SloRow {
-        let Observed { value, samples, exercised } = metrics.observe(self.metric, self.stat, self.window);
+        let Observed { value, samples, exercised } = metrics.observe(&self.subject, self.stat);
+        let metric = self.subject.metric;
+        let mut advisory = self.advisory || (metric.is_timed() && self.stat != "count" && !judge_times);
+        let other = self.beside.as_ref().map(|(times, other)| (*times, metrics.observe(other, self.stat)));
+        if let Some((_, other)) = &other {
+            advisory |= samples < RATIO_SAMPLES || other.samples < RATIO_SAMPLES;
+        }
+        let beside = other.and_then(|(times, other)| other.value.map(|value| (times * value, value)));
         let verdict = match value {
             _ if !exercised => SloVerdict::NotExercised,
             Some(value) if samples >= self.min_samples => {
-                if self.compare.holds(value, self.limit) {
-                    SloVerdict::Pass
-                } else {
-                    SloVerdict::Fail
-                }
+                // Of a ratio either limit will do.
+                let by_ratio = beside.is_some_and(|(limit, _)| self.compare.holds(value, limit));
+                if by_ratio || self.compare.holds(value, self.limit) { SloVerdict::Pass } else { SloVerdict::Fail }
             }
             _ => SloVerdict::NoData,
         };
-        let advisory = self.advisory || (self.metric.is_timed() && self.stat != "count" && !judge_times);
         SloRow {
             slo: self.text.clone(),
             verdict,
             observed: value,
-            unit: unit_of(self.metric, self.stat),
+            unit: unit_of(metric, self.stat),
             samples,
             advisory,
+            beside: beside.map(|(_, value)| value),
         }
     }
 }
@@ -220,7 +311,7 @@ impl Slo {
 fn default_samples(metric: Metric, stat: &str) -> u64 {
     match (metric, stat) {
         (_, "count") => 0,
-        (Metric::Duration(_), _) => MIN_SAMPLES,
+        (Metric::Duration(_) | Metric::Back, _) => MIN_SAMPLES,
         _ => 1,
     }
 }
@@ -229,7 +320,7 @@ fn unit_of(metric: Metric, stat: &str) -> &'static str {
     match (metric, stat) {
         (_, "count") => "count",
         (_, "rate") => "share",
-        (Metric::Duration(_) | Metric::FirstAdmission, _) => "ms",
+        (Metric::Duration(_) | Metric::FirstAdmission | Metric::Back, _) => "ms",
         _ => "count",
     }
 }
@@ -256,18 +347,33 @@ fn unknown(what: &str, word: &str, known: &[&str]) -> String {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Slo, String> {
+        Slo::parse(text, &["early", "late"])
+    }
+
     #[test]
     fn k6_like_lines_are_understood() {
-        let slo = Slo::parse("join p99 < 500ms window=steady min_samples=100 advisory").expect("a threshold");
-        assert_eq!((slo.stat, slo.limit, slo.window), ("p99", 500.0, Window::Steady));
+        let slo = parse("join p99 < 500ms window=steady min_samples=100 advisory").expect("a threshold");
+        assert_eq!((slo.stat, slo.limit, slo.subject.window), ("p99", 500.0, Window::Steady));
         assert_eq!((slo.min_samples, slo.advisory), (100, true));
-        assert!((Slo::parse("http_req_failed rate < 1%").expect("a rate").limit - 0.01).abs() < 1e-9);
-        assert!((Slo::parse("checkout p99 < 1s").expect("seconds").limit - 1_000.0).abs() < 1e-9);
+        assert!((parse("http_req_failed rate < 1%").expect("a rate").limit - 0.01).abs() < 1e-9);
+        assert!((parse("checkout p99 < 1s").expect("seconds").limit - 1_000.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_population_and_a_ratio_are_understood() {
+        let slo = parse("join{population:late} p99 < 500ms").expect("a threshold");
+        assert_eq!(slo.subject.population.as_deref(), Some("late"));
+        let text = "status{population:early,window:after} p99 <= 2x status{population:early,window:before} or 200ms";
+        let slo = parse(text).expect("a ratio");
+        assert_eq!((slo.limit, slo.subject.window), (200.0, Window::After));
+        let (times, other) = slo.beside.expect("the other side");
+        assert_eq!((times, other.window), (2.0, Window::Before));
     }
 
     #[test]
     fn wrong_names_are_refused_with_a_suggestion() {
-        let refused = |text| Slo::parse(text).expect_err("refused");
+        let refused = |text| parse(text).expect_err("refused");
         assert_eq!(
             refused("jion p99 < 1s"),
             "threshold \"jion p99 < 1s\": there is no metric jion; did you mean join?"
@@ -277,5 +383,11 @@ mod tests {
         assert!(refused("join p99 ~ 500ms").contains("not one of"));
         assert!(refused("join p99 < 500ms window=steedy").contains("did you mean window=steady?"));
         assert!(refused("join").contains("write it as"));
+        assert!(refused("join{population:erly} p99 < 1s").contains("no population erly; did you mean early?"));
+        assert!(refused("join{window:befor} p99 < 1s").contains("did you mean before?"));
+        assert!(refused("join{people:early} p99 < 1s").contains("no label people:early"));
+        assert!(refused("join p99 <= 2x join").contains("write a ratio as"));
+        assert!(refused("join p99 <= 2x status or 1s").contains("the same metric"));
+        assert!(refused("sold{population:late} count > 0").contains("no labels"));
     }
 }

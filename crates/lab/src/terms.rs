@@ -55,11 +55,38 @@ impl Dump {
         self.earlier().map(|terms| terms.max_tickets_per_user).fold(self.sale.max_tickets_per_user, u64::max)
     }
 
-    /// People inside at once, at most, in the kindest of times; 0: no cap. Samples do not say which terms they were taken
-    /// under, and a cap that was lowered calls nobody out.
-    pub(crate) fn highest_max_active(&self) -> u64 {
-        let caps = self.earlier().map(|terms| terms.max_active).chain([self.sale.max_active]);
-        caps.reduce(|a, b| if a == 0 || b == 0 { 0 } else { a.max(b) }).unwrap_or(0)
+    /// The kindest cap on people inside that held at some time between these two; `None` where at some time there was none.
+    pub(crate) fn max_active_within(&self, from: i64, to: i64) -> Option<u64> {
+        let mut began = i64::MIN;
+        let mut caps = Vec::new();
+        for terms in &self.terms {
+            if began <= to && terms.until >= from {
+                caps.push(terms.max_active);
+            }
+            began = terms.until;
+        }
+        if began <= to {
+            caps.push(self.sale.max_active);
+        }
+        caps.into_iter().map(|cap| (cap > 0).then_some(cap)).reduce(|a, b| Some(a?.max(b?))).flatten()
+    }
+
+    /// From the doors to the end, as far as any terms ever had it; a sale that was closed ended then.
+    pub(crate) fn open_times(&self) -> (i64, i64) {
+        let opens = self.terms.iter().map(|terms| terms.opens_at).chain([self.sale.opens_at]);
+        let ends = self.terms.iter().map(|terms| terms.ends_at).chain([self.sale.ends_at]);
+        let opens_at = opens.map(|at| at.unwrap_or(i64::MIN)).min().unwrap_or(i64::MIN);
+        let ends_at = ends.map(|at| at.unwrap_or(i64::MAX)).max().unwrap_or(i64::MAX);
+        (opens_at, self.sale.closed_at.map_or(ends_at, |closed_at| closed_at.min(ends_at)))
+    }
+
+    /// When calling began anew after a rest: at the doors, and at the end of each pause.
+    pub(crate) fn resumed(&self) -> Vec<i64> {
+        let paused = self.terms.iter().map(|terms| terms.paused).chain([self.sale.paused]);
+        let after = paused.skip(1);
+        let ends = self.terms.iter().zip(after).filter(|(terms, after)| terms.paused && !after);
+        // Doors that were moved opened last where they were moved to.
+        self.sale.opens_at.into_iter().chain(ends.map(|(terms, _)| terms.until)).collect()
     }
 
     /// For so long every hold is certainly held.
@@ -115,6 +142,8 @@ mod tests {
                 max_tickets_per_user: 4,
                 max_active: 9,
                 hold_ttl_sec: 30,
+                opens_at: None,
+                ends_at: None,
                 paused,
             };
             dump.terms.push(terms);
@@ -141,18 +170,36 @@ mod tests {
     }
 
     #[test]
+    fn a_cap_on_people_inside_holds_while_it_holds() {
+        let mut dump = dump();
+        dump.sale.max_active = 5;
+        assert_eq!(dump.max_active_within(20_001, 30_000), Some(5));
+        assert_eq!(dump.max_active_within(19_000, 30_000), Some(9));
+        dump.terms[1].max_active = 0;
+        assert_eq!(dump.max_active_within(19_000, 30_000), None, "there was a time without one");
+        assert_eq!(dump.max_active_within(20_001, 30_000), Some(5), "and it is over");
+    }
+
+    #[test]
+    fn calling_begins_anew_at_the_doors_and_after_a_pause() {
+        let mut dump = dump();
+        dump.sale.opens_at = Some(1_000);
+        assert_eq!(dump.resumed(), [1_000, 20_000]);
+        (dump.sale.ends_at, dump.sale.closed_at) = (Some(9_000), Some(7_000));
+        dump.terms.clear();
+        assert_eq!(dump.open_times(), (1_000, 7_000));
+    }
+
+    #[test]
     fn of_caps_and_windows_the_kindest_counts() {
         let mut dump = dump();
         (dump.sale.max_tickets_per_user, dump.sale.hold_ttl_sec) = (2, 60);
         dump.sale.max_active = 5;
         dump.entries = vec![testkit::entry(1, "u")];
         dump.entries[0].joined_at = 20_001;
-        let of_now = (dump.highest_max_active(), dump.highest_cap(), dump.shortest_hold_sec());
-        assert_eq!(of_now, (5, 2, 60), "what was changed before anybody came concerns nobody");
+        let of_now = (dump.highest_cap(), dump.shortest_hold_sec());
+        assert_eq!(of_now, (2, 60), "what was changed before anybody came concerns nobody");
         dump.entries[0].joined_at = 20_000;
-        assert_eq!(dump.highest_max_active(), 9);
-        dump.sale.max_active = 0;
-        assert_eq!(dump.highest_max_active(), 0, "there was a time without a cap");
         assert_eq!((dump.highest_cap(), dump.shortest_hold_sec(), dump.highest_rate()), (4, 30, 6_000));
     }
 }

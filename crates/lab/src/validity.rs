@@ -40,7 +40,8 @@ impl ValidityRow {
 
 pub(crate) struct Facts<'a> {
     pub(crate) recorded: &'a Recorded,
-    pub(crate) samples: &'a [Sample],
+    /// Of each sale, in order.
+    pub(crate) samples: &'a [&'a [Sample]],
     /// The instance that was prepared for the run.
     pub(crate) first_instance: &'a str,
     /// When that was, by the server's clock.
@@ -49,7 +50,8 @@ pub(crate) struct Facts<'a> {
     /// CPU time of the generator's thread over the load's duration; `None` where the system does not tell.
     pub(crate) cpu_share: Option<f64>,
     pub(crate) own_sale: bool,
-    pub(crate) cap: u64,
+    /// Of each sale.
+    pub(crate) caps: &'a [u64],
     pub(crate) judge_times: bool,
 }
 
@@ -97,7 +99,7 @@ fn no_restart(facts: &Facts<'_>) -> ValidityRow {
         (Some(started), Some(prepared)) => started > prepared,
         _ => true,
     };
-    let others = facts.samples.iter().filter_map(|sample| sample.live.as_ref());
+    let others = facts.samples.iter().flat_map(|samples| samples.iter()).filter_map(|sample| sample.live.as_ref());
     let others = others.filter(|live| live.instance != facts.first_instance);
     let started: HashSet<&str> = others.filter(later).map(|live| &*live.instance).collect();
     ValidityRow::new("servers started meanwhile", started.len().to_string(), "0", started.is_empty())
@@ -108,33 +110,50 @@ fn counts(facts: &Facts<'_>) -> Vec<ValidityRow> {
     if !facts.own_sale {
         return vec![];
     }
+    let sales = (0u8..).zip(facts.samples.iter().zip(facts.caps));
+    sales.flat_map(|(sale, (samples, cap))| counts_of(facts, sale, samples, *cap)).collect()
+}
+
+fn counts_of(facts: &Facts<'_>, sale: u8, samples: &[Sample], cap: u64) -> Vec<ValidityRow> {
     // Only the last sample was taken after every answer.
     // A server that is silent by then is its own fault, not the generator's: the verdict says so.
-    let Some(stats) = facts.samples.last().and_then(|sample| sample.stats.as_ref()) else { return vec![] };
-    let records = &facts.recorded.records;
-    let places: HashSet<(u32, u64)> = records.iter().filter_map(place).collect();
-    let unknown = |op| {
-        records.iter().filter(|record| record.op == op && matches!(record.outcome, Outcome::Unknown(_))).count() as u64
-    };
-    let row = |name, low: u64, count: u64, high: u64| {
+    let Some(stats) = samples.last().and_then(|sample| sample.stats.as_ref()) else { return vec![] };
+    let records = || facts.recorded.records.iter().filter(move |record| record.sale == sale);
+    let unknown =
+        |op| records().filter(|record| record.op == op && matches!(record.outcome, Outcome::Unknown(_))).count() as u64;
+    let row = |names: [&'static str; 2], low: u64, count: u64, high: u64| {
+        let name = names[usize::from(sale > 0)];
         ValidityRow::new(name, count.to_string(), format!("{low} to {high}"), (low..=high).contains(&count))
     };
-    let joined = places.len() as u64;
-    let sold = facts.recorded.tickets;
+    let joined = records().filter_map(place).collect::<HashSet<(u32, u64)>>().len() as u64;
+    let sold = records().flat_map(tickets).collect::<HashSet<&str>>().len() as u64;
     vec![
-        row("joined, by the server", joined, stats.joined, joined + unknown(Op::Join)),
         row(
-            "tickets sold, by the server",
+            ["joined, by the server", "joined the second sale, by the server"],
+            joined,
+            stats.joined,
+            joined + unknown(Op::Join),
+        ),
+        row(
+            ["tickets sold, by the server", "tickets of the second sale, by the server"],
             sold,
             stats.tickets_sold,
-            sold.saturating_add(unknown(Op::Checkout).saturating_mul(facts.cap)),
+            sold.saturating_add(unknown(Op::Checkout).saturating_mul(cap)),
         ),
     ]
 }
 
+fn tickets(record: &Record) -> impl Iterator<Item = &str> {
+    let ids = match record.value() {
+        Some(Value::Checkout { ticket_ids, .. }) => ticket_ids.as_slice(),
+        _ => &[],
+    };
+    ids.iter().map(|id| &**id)
+}
+
 fn place(record: &Record) -> Option<(u32, u64)> {
     match record.value() {
-        Some(Value::Join { position, .. }) if record.why == Why::Journey => Some((record.fan, *position)),
+        Some(Value::Join { position, .. }) if record.why != Why::Rejoin => Some((record.fan, *position)),
         _ => None,
     }
 }
@@ -161,6 +180,7 @@ mod tests {
             why: Why::Journey,
             fan: 0,
             device: 0,
+            sale: 0,
             intended_us: 0,
             sent_us: 0,
             received_us: 1,
@@ -176,16 +196,17 @@ mod tests {
         };
         let others = others.iter().map(|(instance, started_at)| live(instance, *started_at));
         let nodes = others.chain([live("one", Some(PREPARED_MS - 1))]);
-        let samples: Vec<Sample> = nodes.map(|live| Sample { at_us: 0, stats: Some(stats.clone()), live }).collect();
+        let samples: Vec<Sample> =
+            nodes.map(|live| Sample { at_us: 0, until_us: 0, stats: Some(stats.clone()), live }).collect();
         let facts = Facts {
             recorded: &recorded,
-            samples: &samples,
+            samples: &[samples.as_slice()],
             first_instance: "one",
             prepared_ms: Some(PREPARED_MS),
             planned_fans: 1,
             cpu_share: Some(0.5),
             own_sale: true,
-            cap: 4,
+            caps: &[4],
             judge_times: true,
         };
         judge(&facts).into_iter().filter(|row| row.blocks()).map(|row| row.name).collect()

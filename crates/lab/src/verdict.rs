@@ -62,7 +62,9 @@ pub(crate) fn decide(
 ) -> (Verdict, String) {
     if let Some(finding) = findings.iter().find(|finding| finding.verdict == CheckVerdict::Fail) {
         let example = finding.counter_examples.first().map_or("", String::as_str);
-        let reason = format!("{} ({}) is violated {} times: {example}", finding.id, finding.name, finding.violations);
+        let sale = finding.sale.map(|sale| format!(" in sale {sale}")).unwrap_or_default();
+        let (id, name) = (finding.id, finding.name);
+        let reason = format!("{id} ({name}) is violated {} times{sale}: {example}", finding.violations);
         return (Verdict::Fail, reason);
     }
     if aborted {
@@ -100,6 +102,7 @@ mod tests {
         Finding {
             id: "S1",
             name: "no seat is sold twice",
+            sale: None,
             verdict,
             checked: 1,
             violations: 1,
@@ -110,7 +113,15 @@ mod tests {
     }
 
     fn slo(verdict: SloVerdict, advisory: bool) -> SloRow {
-        SloRow { slo: "join p99 < 500ms".into(), verdict, observed: Some(600.0), unit: "ms", samples: 40, advisory }
+        SloRow {
+            slo: "join p99 < 500ms".into(),
+            verdict,
+            observed: Some(600.0),
+            unit: "ms",
+            samples: 40,
+            advisory,
+            beside: None,
+        }
     }
 
     fn invalid() -> ValidityRow {

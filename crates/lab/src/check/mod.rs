@@ -9,10 +9,12 @@ mod caps;
 mod drip;
 mod money;
 mod order;
+mod own;
 mod owners;
 mod places;
 mod replay;
 mod seats;
+mod told;
 mod waiting_room;
 
 #[cfg(test)]
@@ -27,6 +29,7 @@ use crate::history::{History, Record};
 use crate::plan::FanPlan;
 use crate::record::Reached;
 use crate::sampler::Sample;
+pub(crate) use own::{OwnCheck, Whole, own};
 
 /// Two rows that different nodes stamped may differ by this much against the order in which they were written.
 const STAMP_SLACK_MS: i64 = 1_000;
@@ -41,8 +44,6 @@ pub(crate) struct Evidence<'a> {
     pub(crate) samples: &'a [Sample],
     /// Within this a node may show an old number.
     pub(crate) staleness_us: u64,
-    /// 0: none.
-    pub(crate) max_active: u64,
     /// The run made the sale: every entry in it is the run's.
     pub(crate) own_sale: bool,
     pub(crate) owed: Owed,
@@ -63,10 +64,11 @@ pub(crate) struct Owed {
 }
 
 impl Owed {
-    /// `unfinished`: fans whose journey the end of the run cut off; what they came to last may never have been sent.
-    pub(crate) fn of(fans: &[FanPlan], reached: &[Reached], unfinished: &BTreeSet<u32>) -> Self {
+    /// In one of the plan's sales. `unfinished`: fans whose journey the end of the run cut off; what they came to last may
+    /// never have been sent.
+    pub(crate) fn of(fans: &[FanPlan], sale: usize, reached: &[Reached], unfinished: &BTreeSet<u32>) -> Self {
         let mut owed = Owed::default();
-        for ((number, fan), came) in (0..).zip(fans).zip(reached) {
+        for ((number, fan), came) in (0..).zip(fans).zip(reached).filter(|((_, fan), _)| fan.sale == sale) {
             let habits = &fan.habits;
             let done = |stage: Reached| *came >= stage && !unfinished.contains(&number);
             owed.unadmitted += u64::from(habits.tries_unadmitted && *came >= Reached::Joined);
@@ -87,7 +89,8 @@ impl Evidence<'_> {
         self.history.accounts.iter().zip(0u32..).map(|(account, fan)| (&**account, fan)).collect()
     }
 
-    /// Records of each fan, in the order in which they were sent (a fan's requests never overlap).
+    /// Records of each fan, in the order in which they were sent. A fan with several devices has requests that overlap:
+    /// between two of them there is an order only where one was answered before the other was sent.
     pub(crate) fn by_fan(&self) -> BTreeMap<u32, Vec<&Record>> {
         let mut fans: BTreeMap<u32, Vec<&Record>> = BTreeMap::new();
         for record in &self.history.records {
@@ -114,6 +117,9 @@ pub(crate) enum CheckVerdict {
 pub(crate) struct Finding {
     pub(crate) id: &'static str,
     pub(crate) name: &'static str,
+    /// Which sale, where the run has more than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sale: Option<&'static str>,
     pub(crate) verdict: CheckVerdict,
     /// How many things were compared.
     pub(crate) checked: u64,
@@ -135,6 +141,8 @@ pub(crate) struct Tally {
     missing: Option<&'static str>,
     /// Something without which the check would be vacuous never happened.
     vacuous: bool,
+    /// This run cannot exercise it at all.
+    does_not_apply: bool,
 }
 
 impl Tally {
@@ -155,11 +163,35 @@ impl Tally {
     }
 
     /// Without `answered` the check proves nothing; where it was `owed`, that is for want of an answer.
-    fn needs(&mut self, what: &'static str, owed: u64, answered: u64) {
+    pub(crate) fn needs(&mut self, what: &'static str, owed: u64, answered: u64) {
         if answered == 0 && owed > 0 {
             self.missing.get_or_insert(what);
         }
         self.vacuous |= answered == 0;
+    }
+
+    /// A check of a scenario that compared nothing, or without its positive control, has no data: what the scenario is
+    /// about did not happen.
+    pub(crate) fn finish_own(mut self, id: &'static str, name: &'static str) -> Finding {
+        if self.is_vacuous() && !self.does_not_apply {
+            self.missing.get_or_insert(NOTHING_TRIED);
+        }
+        self.finish(id, name)
+    }
+
+    fn is_vacuous(&self) -> bool {
+        self.checked == 0 || self.vacuous
+    }
+
+    /// The run cannot exercise this check at all: it neither passes nor blocks.
+    pub(crate) fn does_not_apply(&mut self) {
+        (self.does_not_apply, self.vacuous) = (true, true);
+    }
+
+    /// Without this the check would be vacuous.
+    pub(crate) fn control(&mut self, what: &'static str, happened: u64) {
+        self.count(what, happened);
+        self.vacuous |= happened == 0;
     }
 
     fn finish(self, id: &'static str, name: &'static str) -> Finding {
@@ -173,11 +205,11 @@ impl Tally {
             CheckVerdict::Pass
         };
         let Tally { checked, violations, examples, evidence, missing, .. } = self;
-        Finding { id, name, verdict, checked, violations, counter_examples: examples, evidence, missing }
+        Finding { id, name, sale: None, verdict, checked, violations, counter_examples: examples, evidence, missing }
     }
 }
 
-type Whole = fn(&Evidence<'_>, &mut Tally);
+type FromHistory = fn(&Evidence<'_>, &mut Tally);
 type FromDump = fn(&Dump, &mut Tally);
 
 /// A check: what it says of a whole run, and what it can say of an export alone.
@@ -186,7 +218,7 @@ struct Check {
     name: &'static str,
     /// Needs the export even where there is a history.
     needs_dump: bool,
-    whole: Whole,
+    whole: FromHistory,
     from_dump: Option<FromDump>,
 }
 
@@ -194,7 +226,7 @@ const fn check(
     id: &'static str,
     name: &'static str,
     needs_dump: bool,
-    whole: Whole,
+    whole: FromHistory,
     from_dump: Option<FromDump>,
 ) -> Check {
     Check { id, name, needs_dump, whole, from_dump }
@@ -205,10 +237,10 @@ fn nothing_more(_: &Evidence<'_>, _: &mut Tally) {}
 const CHECKS: [Check; 18] = [
     check("Q1", "first come, first in line", false, order::first_come_first_in_line, Some(order::joined_in_order)),
     check("Q2", "positions are 1..n without gap or double", true, nothing_more, Some(places::gap_free)),
-    check("Q3", "a place never changes", false, places::immutable, None),
+    check("Q3", "a place never changes", false, told::immutable, None),
     check("Q4", "an acknowledged join is kept", true, places::durable, None),
     check("Q5", "no place without a join", true, places::no_ghosts, Some(places::no_strangers_inside)),
-    check("Q6", "joining again changes nothing", true, places::idempotent_rejoin, Some(places::one_after_the_other)),
+    check("Q6", "joining again changes nothing", true, told::idempotent_rejoin, Some(places::one_after_the_other)),
     check("Q7", "called in order", false, calls::called_in_order, Some(calls::called_in_order_by_log)),
     check("Q8", "the drip keeps to its rate", true, drip::as_the_fans_saw_it, Some(drip::by_the_log)),
     check("Q9", "people ahead never rise", false, order::people_ahead_never_rise, None),
@@ -275,6 +307,7 @@ pub(crate) fn of_dump(dump: &Dump) -> (Vec<Finding>, Vec<&'static str>) {
     (findings, need_history)
 }
 
+const NOTHING_TRIED: &str = "nothing was tried, or nothing succeeded that should";
 const NO_EXPORT: &str = "the server did not answer: there is no usable export";
 
 /// Holds of an export by their id.
@@ -296,10 +329,11 @@ mod tests {
             tries_transfer: true,
             ..Habits::default()
         };
-        let fans = vec![FanPlan { arrival_us: 0, wants: 1, think_us: 0, habits }; 4];
+        let fan = FanPlan { population: "people", sale: 0, arrival_us: 0, wants: 1, think_us: 0, habits };
+        let fans = vec![fan; 4];
         let reached = [Reached::Arrived, Reached::Joined, Reached::Admitted, Reached::Bought];
         let owed = |unfinished: &[u32]| {
-            let owed = Owed::of(&fans, &reached, &unfinished.iter().copied().collect());
+            let owed = Owed::of(&fans, 0, &reached, &unfinished.iter().copied().collect());
             [owed.unadmitted, owed.over_cap, owed.repeats, owed.transfers]
         };
         assert_eq!(owed(&[]), [3, 2, 1, 1]);

@@ -15,25 +15,29 @@ struct Place {
     acked_us: u64,
 }
 
-/// The places fans were told of. A place's earliest moment is the fan's first join that may have given it; joins sent
-/// after another place of the same fan was acknowledged are taken to be for the later one.
+/// The places fans were told of. A place cannot be older than the first join of its fan that showed it, or that was never
+/// answered and may have made it; and it was there when the first answer had come that shows it.
 fn places(evidence: &Evidence<'_>) -> Vec<Place> {
     let mut places = Vec::new();
     for (fan, records) in evidence.by_fan() {
-        let mut known: BTreeMap<u64, usize> = BTreeMap::new();
-        let mut earliest: Option<u64> = None;
-        for record in records {
-            if record.op != Op::Join || !record.may_have_happened() {
-                continue;
+        let mut known: BTreeMap<u64, Place> = BTreeMap::new();
+        let mut unanswered = Vec::new();
+        for record in records.into_iter().filter(|record| record.op == Op::Join) {
+            match record.outcome {
+                Outcome::Ok(Value::Join { position, .. }) => {
+                    let (sent_us, acked_us) = (record.sent_us, record.received_us);
+                    let place = known.entry(position).or_insert(Place { fan, position, sent_us, acked_us });
+                    place.acked_us = place.acked_us.min(acked_us);
+                }
+                Outcome::Unknown(_) => unanswered.push(record.sent_us),
+                _ => {}
             }
-            let sent_us = *earliest.get_or_insert(record.sent_us);
-            let Some(Value::Join { position, .. }) = record.value() else { continue };
-            known.entry(*position).or_insert_with(|| {
-                places.push(Place { fan, position: *position, sent_us, acked_us: record.received_us });
-                places.len() - 1
-            });
-            earliest = None;
         }
+        for place in known.values_mut() {
+            let before = unanswered.iter().filter(|sent_us| **sent_us < place.acked_us);
+            place.sent_us = before.copied().fold(place.sent_us, u64::min);
+        }
+        places.extend(known.into_values());
     }
     places
 }
@@ -101,26 +105,59 @@ pub(super) fn by_position(dump: &Dump) -> Vec<&Entry> {
 /// Q9: people ahead do not rise between two polls of one place, the second sent after the first was answered.
 pub(super) fn people_ahead_never_rise(evidence: &Evidence<'_>, tally: &mut Tally) {
     for (fan, records) in evidence.by_fan() {
-        let mut lowest: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
+        let mut places: BTreeMap<u64, Vec<Told>> = BTreeMap::new();
         for record in records {
-            let Outcome::Ok(Value::Status { position, ahead: Some(ahead), state: State::Waiting, .. }) = record.outcome
-            else {
-                continue;
-            };
-            let earlier = lowest.entry(position).or_default();
-            let settled = earlier
-                .partition_point(|(received, _)| received.saturating_add(evidence.staleness_us) < record.sent_us);
-            if let Some((received, least)) = settled.checked_sub(1).map(|last| earlier[last]) {
-                tally.check(ahead <= least, || {
-                    format!(
-                        "fan {fan} at position {position} had {least} people ahead at {:.3} s and {ahead} in a poll sent at {:.3} s",
-                        seconds(received), seconds(record.sent_us)
-                    )
-                });
+            if let Outcome::Ok(Value::Status { position, ahead: Some(ahead), state: State::Waiting, .. }) =
+                record.outcome
+            {
+                let told = Told { sent_us: record.sent_us, received_us: record.received_us, ahead };
+                places.entry(position).or_default().push(told);
             }
-            // Running minimum, so that the last settled one is the least of all settled.
-            let least = earlier.last().map_or(ahead, |(_, least)| ahead.min(*least));
-            earlier.push((record.received_us, least));
+        }
+        for (position, told) in places {
+            let rises = Rises { fan, position, staleness_us: evidence.staleness_us };
+            rises.judge(&told, tally);
+        }
+    }
+}
+
+/// An answer to a poll.
+struct Told {
+    sent_us: u64,
+    received_us: u64,
+    ahead: u64,
+}
+
+struct Rises {
+    fan: u32,
+    position: u64,
+    staleness_us: u64,
+}
+
+impl Rises {
+    /// `told` in the order of sending; answers may have come in another.
+    fn judge(&self, told: &[Told], tally: &mut Tally) {
+        let mut answered: Vec<&Told> = told.iter().collect();
+        answered.sort_by_key(|told| told.received_us);
+        let mut answered = answered.into_iter().peekable();
+        let mut least: Option<&Told> = None;
+        for next in told {
+            let settled = |earlier: &&Told| earlier.received_us.saturating_add(self.staleness_us) < next.sent_us;
+            while let Some(earlier) = answered.next_if(settled) {
+                least = least.into_iter().chain([earlier]).min_by_key(|told| told.ahead);
+            }
+            let Some(least) = least else { continue };
+            tally.check(next.ahead <= least.ahead, || {
+                format!(
+                    "fan {} at position {} had {} people ahead at {:.3} s and {} in a poll sent at {:.3} s",
+                    self.fan,
+                    self.position,
+                    least.ahead,
+                    seconds(least.received_us),
+                    next.ahead,
+                    seconds(next.sent_us)
+                )
+            });
         }
     }
 }
@@ -180,6 +217,42 @@ mod tests {
         assert_eq!(story.tally(people_ahead_never_rise).violations, 1);
         story.staleness_us = 100;
         assert_eq!(story.tally(people_ahead_never_rise).checked, 0);
+    }
+
+    #[test]
+    fn q1_of_several_tabs_takes_the_first_answer_and_the_first_request() {
+        let mut story = Story::new(2);
+        story.join(0, 0, 50, 2);
+        story.join(0, 1, 10, 2);
+        story.join(1, 20, 30, 1);
+        assert_eq!(story.tally(first_come_first_in_line).violations, 1, "acknowledged in one tab is acknowledged");
+        let mut story = Story::new(2);
+        story.join(0, 0, 50, 1);
+        story.join(1, 5, 10, 2);
+        story.join(0, 20, 30, 1);
+        assert_eq!(story.tally(first_come_first_in_line).violations, 0, "the first tab's may have made it");
+    }
+
+    #[test]
+    fn q1_a_new_place_may_be_as_old_as_an_unanswered_join() {
+        let mut story = Story::new(2);
+        story.unknown_join(0, 0, 500);
+        story.join(0, 5, 10, 1);
+        story.join(1, 20, 30, 9);
+        story.join(0, 40, 50, 8);
+        assert_eq!(story.tally(first_come_first_in_line).violations, 0);
+    }
+
+    #[test]
+    fn q9_polls_of_two_tabs_may_be_answered_in_another_order() {
+        let mut story = Story::new(1);
+        story.status(0, 0, 100, 5, State::Waiting, Some(3));
+        story.status(0, 10, 20, 5, State::Waiting, Some(4));
+        assert_eq!(story.tally(people_ahead_never_rise).checked, 0, "they overlap");
+        story.status(0, 30, 40, 5, State::Waiting, Some(4));
+        assert_eq!(story.tally(people_ahead_never_rise).violations, 0, "the one with three was still under way");
+        story.status(0, 110, 120, 5, State::Waiting, Some(4));
+        assert_eq!(story.tally(people_ahead_never_rise).violations, 1);
     }
 
     #[test]

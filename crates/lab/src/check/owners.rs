@@ -30,7 +30,7 @@ pub(super) fn as_the_fans_saw_it(evidence: &Evidence<'_>, tally: &mut Tally) {
     let mut refused = 0;
     for record in &evidence.history.records {
         match (&record.outcome, record.why) {
-            (Outcome::Ok(Value::Checkout { ticket_ids, .. }), Why::Journey) => {
+            (Outcome::Ok(Value::Checkout { ticket_ids, .. }), why) if why.buys() => {
                 for ticket in ticket_ids {
                     // A ticket that is not there at all is S2's matter.
                     let Some(owner) = owners.get(&**ticket) else { continue };

@@ -1,6 +1,6 @@
-//! Q2-Q6: every place exists once, stays what it is, and belongs to somebody who joined.
+//! Q2, Q4-Q6: every place exists once, is kept, and belongs to somebody who joined.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Evidence, Tally};
 use crate::dump::{Dump, Entry};
@@ -44,43 +44,6 @@ fn entries_by_account(dump: &Dump) -> BTreeMap<&str, Vec<&Entry>> {
         entries.sort_by_key(|entry| entry.position);
     }
     accounts
-}
-
-/// Q3: every answer to one fan shows one position, unless the export shows that the earlier place had ended, and the fan
-/// joined anew after the last answer that showed it.
-pub(super) fn immutable(evidence: &Evidence<'_>, tally: &mut Tally) {
-    let ended: HashSet<(&str, u64)> = evidence
-        .dump
-        .iter()
-        .flat_map(|dump| &dump.entries)
-        .filter(|entry| entry.ended_at.is_some())
-        .map(|entry| (&*entry.user_id, entry.position))
-        .collect();
-    for (fan, records) in evidence.by_fan() {
-        let mut shown: Option<(u64, u64)> = None;
-        let mut joined_us = 0;
-        for record in records {
-            if record.op == Op::Join && record.may_have_happened() {
-                joined_us = record.sent_us;
-            }
-            let position = match record.value() {
-                Some(Value::Join { position, .. } | Value::Status { position, .. }) => *position,
-                _ => continue,
-            };
-            if let Some((before, answered_us)) = shown {
-                let anew = position > before && joined_us >= answered_us;
-                let moved_on = anew && ended.contains(&(evidence.account(fan), before));
-                tally.check(position == before || moved_on, || {
-                    format!(
-                        "fan {fan} was shown position {before}, then {position} in the answer to its {} sent at {:.3} s",
-                        record.op.name(),
-                        record.sent_us as f64 / 1e6
-                    )
-                });
-            }
-            shown = Some((position, record.received_us));
-        }
-    }
 }
 
 /// Q4: every acknowledged join is in the export under its account with its position, and no later poll denied it.
@@ -148,12 +111,16 @@ pub(super) fn no_ghosts(evidence: &Evidence<'_>, tally: &mut Tally) {
     no_purchase_from_a_refusal(evidence, dump, &fans, tally);
 }
 
-/// Whoever was only ever refused is no known face at the next try.
+/// Whoever was only ever refused is no known face at the next try. Of several joins at once another may have been first.
 fn no_place_from_a_refusal(evidence: &Evidence<'_>, tally: &mut Tally) {
     for (fan, records) in evidence.by_fan() {
-        let mut joins = records.into_iter().filter(|record| record.op == Op::Join);
-        let Some(first) = joins.find(|record| record.may_have_happened()) else { continue };
-        tally.check(!matches!(first.value(), Some(Value::Join { created: false, .. })), || {
+        let joins = || records.iter().filter(|record| record.op == Op::Join && record.may_have_happened());
+        let Some(first) = joins().filter(|join| join.value().is_some()).min_by_key(|join| join.received_us) else {
+            continue;
+        };
+        let others = joins().filter(|join| !std::ptr::eq(**join, *first));
+        let alone = others.clone().all(|other| other.sent_us >= first.received_us);
+        tally.check(!alone || !matches!(first.value(), Some(Value::Join { created: false, .. })), || {
             format!(
                 "fan {fan} was answered at {:.3} s as one who has a place, though all its joins before had been refused",
                 first.received_us as f64 / 1e6
@@ -216,47 +183,10 @@ pub(super) fn one_after_the_other(dump: &Dump, tally: &mut Tally) {
     }
 }
 
-/// Too busy, out of room to write, not yet or no longer serving: a no that denies no place.
-const TOO_BUSY: [&str; 4] = ["overloaded", "storage_full", "starting", "draining"];
-
-/// Q6: a join of somebody who has a place is answered 200 with that place.
-pub(super) fn idempotent_rejoin(evidence: &Evidence<'_>, tally: &mut Tally) {
-    let mut rejoined = BTreeSet::new();
-    let mut tried = 0;
-    for (fan, records) in evidence.by_fan() {
-        let mut place: Option<u64> = None;
-        for record in records {
-            tried += u64::from(record.why == Why::Rejoin);
-            match (&record.outcome, record.why) {
-                (Outcome::Ok(Value::Join { position, created }), Why::Rejoin) => {
-                    let Some(first) = place else { continue };
-                    rejoined.insert(fan);
-                    tally.check(*position == first && !created, || {
-                        let made = if *created { "a new place" } else { "the place" };
-                        format!("fan {fan} with position {first} joined again and was given {made} {position}")
-                    });
-                }
-                (Outcome::Refused { status, code }, Why::Rejoin) => {
-                    let Some(first) = place else { continue };
-                    tally.check(*status == 429 || TOO_BUSY.contains(&&**code), || {
-                        format!("fan {fan} with position {first} joined again and was refused: {status} {code}")
-                    });
-                }
-                (Outcome::Ok(Value::Join { position, .. }), _) => place = Some(*position),
-                (Outcome::Ok(Value::Status { state, .. }), _) if state.is_over() => place = None,
-                _ => {}
-            }
-        }
-    }
-    tally.count("fans that joined again", rejoined.len() as u64);
-    tally.needs("no second join was answered", tried, rejoined.len() as u64);
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testkit::{self, Story};
     use super::*;
-    use crate::words::State;
 
     #[test]
     fn q2_catches_gaps_doubles_and_a_wrong_last_position() {
@@ -274,24 +204,6 @@ mod tests {
         assert_eq!(of(&[1, 2], 3).violations, 1);
         assert_eq!(of(&[], 0).checked, 0);
         assert!(of(&[1, u64::MAX], u64::MAX).violations > 0, "a nonsense position is counted, not computed with");
-    }
-
-    #[test]
-    fn q3_catches_a_change_and_allows_a_new_place_after_an_ended_one() {
-        let mut story = Story::new(1);
-        story.join(0, 0, 10, 1);
-        story.status(0, 20, 30, 2, State::Waiting, None);
-        assert_eq!(story.tally(immutable).violations, 1);
-        story.dump.entries = vec![testkit::entry(1, "fan-0"), testkit::entry(2, "fan-0")];
-        assert_eq!(story.tally(immutable).violations, 1);
-        story.dump.entries[0].ended_at = Some(15);
-        assert_eq!(story.tally(immutable).violations, 1, "moved to the end without a word");
-        let mut anew = Story::new(1);
-        anew.dump.entries = story.dump.entries.clone();
-        anew.join(0, 0, 10, 1);
-        anew.unknown_join(0, 12, 15);
-        anew.status(0, 20, 30, 2, State::Waiting, None);
-        assert_eq!(anew.tally(immutable).violations, 0, "joined anew after the old place had ended");
     }
 
     #[test]
@@ -343,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn q5_of_two_joins_at_once_either_may_have_been_first() {
+        let mut story = Story::new(1);
+        story.join_known(0, 0, 10, 1);
+        story.join(0, 5, 20, 1);
+        assert_eq!(story.tally(no_place_from_a_refusal).violations, 0, "the other tab's made it");
+        let mut story = Story::new(1);
+        story.refused_join(0, 0, 3);
+        story.join_known(0, 5, 10, 1);
+        story.rejoin(0, 20, 30, 1);
+        assert_eq!(story.tally(no_place_from_a_refusal).violations, 1, "what came later made nothing");
+    }
+
+    #[test]
     fn q5_by_the_rows_catches_a_claim_without_a_place() {
         let mut dump = testkit::dump();
         dump.entries = vec![Entry { called_at: Some(1), claimed_at: Some(2), ..testkit::entry(1, "a") }];
@@ -351,22 +276,6 @@ mod tests {
         dump.claims.push(testkit::claim("d", "b", 1, 2));
         dump.entries[0].called_at = None;
         assert_eq!(testkit::of_dump(&dump, no_strangers_inside).violations, 2);
-    }
-
-    #[test]
-    fn q6_catches_another_position_and_a_second_place() {
-        let mut story = Story::new(1);
-        story.join(0, 0, 10, 1);
-        story.dump.entries = vec![testkit::entry(1, "fan-0")];
-        assert!(story.tally(idempotent_rejoin).vacuous, "nobody joined again");
-        story.rejoin(0, 20, 30, 1);
-        assert_eq!(story.tally(idempotent_rejoin).violations, 0);
-        story.rejoin(0, 40, 50, 9);
-        assert_eq!(story.tally(idempotent_rejoin).violations, 1);
-        story.refused_rejoin(0, 60, 70, 503, "overloaded");
-        assert_eq!(story.tally(idempotent_rejoin).violations, 1, "too busy denies no place");
-        story.refused_rejoin(0, 60, 70, 503, "room_full");
-        assert_eq!(story.tally(idempotent_rejoin).violations, 2, "whoever has a place needs no room");
     }
 
     #[test]

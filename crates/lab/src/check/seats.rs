@@ -74,7 +74,7 @@ fn acknowledged_checkouts<'a>(
     evidence: &Evidence<'a>,
 ) -> impl Iterator<Item = (&'a Record, &'a str, &'a [Box<str>])> + use<'a> {
     evidence.history.records.iter().filter_map(|record| match record.value() {
-        Some(Value::Checkout { order_id, ticket_ids, .. }) if record.why == crate::history::Why::Journey => {
+        Some(Value::Checkout { order_id, ticket_ids, .. }) if record.why.buys() => {
             Some((record, &**order_id, ticket_ids.as_slice()))
         }
         _ => None,

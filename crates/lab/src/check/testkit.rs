@@ -1,9 +1,10 @@
 //! Handmade histories and exports for the checkers' tests.
 
-use super::{Evidence, Owed, Tally};
+use super::{Evidence, Finding, Owed, OwnCheck, Tally, Whole, own};
 use crate::dump::{BoundBy, Call, Claim, Dump, Entry, Hold, Order, Payment, Refund, Sale, Seat, Ticket};
 use crate::history::{History, Op, Outcome, Record, Value, Why};
 use crate::operator::Stats;
+use crate::plan::Plan;
 use crate::sampler::Sample;
 use crate::words::{Phase, State};
 
@@ -12,7 +13,6 @@ pub(crate) struct Story {
     pub(crate) dump: Dump,
     samples: Vec<Sample>,
     pub(crate) staleness_us: u64,
-    pub(crate) max_active: u64,
     pub(crate) own_sale: bool,
     pub(crate) owed: Owed,
 }
@@ -20,16 +20,8 @@ pub(crate) struct Story {
 impl Story {
     pub(crate) fn new(fans: u32) -> Self {
         let accounts = (0..fans).map(|fan| format!("fan-{fan}").into()).collect();
-        let history = History { accounts, records: vec![] };
-        Story {
-            history,
-            dump: dump(),
-            samples: vec![],
-            staleness_us: 0,
-            max_active: 0,
-            own_sale: true,
-            owed: Owed::default(),
-        }
+        let history = History { accounts, sales: vec![], records: vec![] };
+        Story { history, dump: dump(), samples: vec![], staleness_us: 0, own_sale: true, owed: Owed::default() }
     }
 
     pub(crate) fn tally(&self, check: fn(&Evidence<'_>, &mut Tally)) -> Tally {
@@ -38,7 +30,6 @@ impl Story {
             dump: Some(&self.dump),
             samples: &self.samples,
             staleness_us: self.staleness_us,
-            max_active: self.max_active,
             own_sale: self.own_sale,
             owed: self.owed,
         };
@@ -47,12 +38,27 @@ impl Story {
         tally
     }
 
+    /// Judged by a check of a scenario.
+    pub(crate) fn own(&self, plan: &Plan, check: &OwnCheck) -> Finding {
+        let evidence = [Evidence {
+            history: &self.history,
+            dump: Some(&self.dump),
+            samples: &self.samples,
+            staleness_us: self.staleness_us,
+            own_sale: self.own_sale,
+            owed: self.owed,
+        }];
+        let whole = Whole { plan, sales: &evidence, doors_us: &[0], connections: None };
+        own(std::slice::from_ref(check), &whole).remove(0)
+    }
+
     fn tell(&mut self, op: Op, why: Why, fan: u32, sent_us: u64, received_us: u64, outcome: Outcome) -> &mut Record {
         self.history.records.push(Record {
             op,
             why,
             fan,
             device: 0,
+            sale: 0,
             intended_us: sent_us,
             sent_us,
             received_us,
@@ -88,6 +94,10 @@ impl Story {
     /// A first join that is answered as one of somebody who has a place.
     pub(crate) fn join_known(&mut self, fan: u32, sent: u64, received: u64, position: u64) {
         self.tell(Op::Join, Why::Journey, fan, sent, received, Outcome::Ok(Value::Join { position, created: false }));
+    }
+
+    pub(crate) fn records(&self) -> &[Record] {
+        &self.history.records
     }
 
     pub(crate) fn keyed(&mut self, key: &str) {
@@ -154,7 +164,7 @@ impl Story {
     pub(crate) fn sample(&mut self, fill: impl FnOnce(&mut Stats)) {
         let mut stats = Stats::default();
         fill(&mut stats);
-        self.samples.push(Sample { at_us: 0, stats: Some(stats), live: None });
+        self.samples.push(Sample { at_us: 0, until_us: 0, stats: Some(stats), live: None });
     }
 }
 
@@ -172,6 +182,9 @@ pub(crate) fn dump() -> Dump {
         max_tickets_per_user: 4,
         max_active: 0,
         hold_ttl_sec: 30,
+        opens_at: None,
+        ends_at: None,
+        closed_at: None,
         paused: false,
         last_position: 0,
         through: 0,
@@ -188,6 +201,7 @@ pub(crate) fn entry(position: u64, user: &str) -> Entry {
         recalled_at: None,
         claimed_at: None,
         ended_at: None,
+        ended_as: None,
     }
 }
 

@@ -1,18 +1,20 @@
-//! One virtual fan: joins, waits as the server asks, and shops. All its requests go through `call`, one at a time.
+//! One virtual fan: joins, waits as the server asks, and shops. All its requests go through `call` or `burst`.
 
+mod attack;
+mod bot;
+mod pastime;
 mod queue;
+mod send;
 mod shop;
+mod together;
 
-use bytes::Bytes;
-use http::{Method, Request};
-use http_body_util::Full;
-
-use crate::contract::{self, Credential, Hints};
 use crate::dice::{Dice, Purpose};
-use crate::history::{Op, Outcome, Record, UNFINISHED, Why};
-use crate::net::{Answer, Conn, NetError};
+use crate::history::{Outcome, Why};
+use crate::net::Conn;
 use crate::plan::FanPlan;
-use crate::stage::{REQUEST_LIMIT, Stage};
+use crate::stage::Stage;
+use send::{Me, Reply, Sending};
+use together::together;
 
 /// Where a journey ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +23,14 @@ pub(crate) enum Ending {
     SoldOut,
     /// An acknowledged place that the server no longer knows.
     Lost,
+    /// As planned: never came back to the place it had.
+    NoShow,
+    /// As planned: gave up with seats in hand.
+    Abandoned,
+    /// A cap ended what somebody tried who wanted more.
+    Capped,
+    /// An attacker has tried everything.
+    Tried,
     /// The run ended first.
     Unfinished,
     /// A definite no that the plan did not ask for.
@@ -33,6 +43,10 @@ impl Ending {
             Ending::Bought => "bought".into(),
             Ending::SoldOut => "sold out".into(),
             Ending::Lost => "lost".into(),
+            Ending::NoShow => "no show".into(),
+            Ending::Abandoned => "abandoned".into(),
+            Ending::Capped => "stopped by a cap".into(),
+            Ending::Tried => "tried everything".into(),
             Ending::Unfinished => "unfinished".into(),
             Ending::Refused(code) => format!("refused: {code}"),
         }
@@ -40,54 +54,32 @@ impl Ending {
 }
 
 pub(crate) struct Fan {
-    stage: Stage,
-    number: u32,
+    me: Me,
     session: String,
     plan: FanPlan,
-    /// The fan's connections: its own, and a second device's where the plan says so.
-    devices: [Conn; 2],
+    /// The fan's connections, each from an address of its own.
+    devices: Vec<Conn>,
+    /// The one it uses now.
+    home: usize,
     backoff: Dice,
     last_answer_us: u64,
     failures_in_a_row: u32,
-}
-
-/// An operation about to be sent.
-struct Sending<'a> {
-    op: Op,
-    why: Why,
-    device: u8,
-    intended_us: u64,
-    method: Method,
-    path: String,
-    credential: Credential<'a>,
-    body: Option<serde_json::Value>,
-    key: Option<&'a str>,
-    hold: Option<&'a str>,
-}
-
-struct Reply {
-    outcome: Outcome,
-    hints: Hints,
-    received_us: u64,
-}
-
-impl Reply {
-    fn refused_as(&self, wanted: &str) -> bool {
-        matches!(&self.outcome, Outcome::Refused { code, .. } if &**code == wanted)
-    }
+    /// Purchases it has come for so far.
+    visits: u8,
 }
 
 /// First and longest wait after an answer that never came or a busy server.
 const BACKOFF_FIRST_US: u64 = 250_000;
 const BACKOFF_MOST_US: u64 = 5_000_000;
-/// Two clocks on one machine agree within this: a join refused as closed earlier than that is before the doors.
-const DOORS_GRACE_US: u64 = 500_000;
+/// Whoever waits for another fan's place comes this long after its time all the same.
+const CHAIN_PATIENCE_US: u64 = 3_000_000;
 
 impl Fan {
     pub(crate) fn new(stage: Stage, number: u32, session: String, plan: FanPlan) -> Self {
-        let devices = [0, 1].map(|device| Conn::of_fan(stage.target.clone(), number, device));
         let backoff = Dice::new(stage.seed, u64::from(number), Purpose::Backoff);
-        Fan { stage, number, session, plan, devices, backoff, last_answer_us: 0, failures_in_a_row: 0 }
+        let me = Me { stage, number, sale: plan.sale, ring: plan.habits.ring };
+        let (devices, home, last_answer_us, failures_in_a_row) = (vec![], 0, 0, 0);
+        Fan { me, session, plan, devices, home, backoff, last_answer_us, failures_in_a_row, visits: 0 }
     }
 
     /// The whole journey.
@@ -100,76 +92,104 @@ impl Fan {
 
     /// `None` whenever the run ends underneath.
     async fn journey(&mut self) -> Option<Ending> {
-        let arrival = self.stage.doors_us + self.plan.arrival_us;
+        if let Some(tries) = self.plan.habits.attacks {
+            return self.attack(tries).await;
+        }
+        let mut arrival = self.me.stage.doors_us + self.plan.arrival_us;
         self.pause_until(arrival).await?;
-        let place = match self.join(arrival).await? {
+        if let Some(other) = self.plan.habits.joins_after {
+            let heard = self.me.stage.news.acknowledgement(other);
+            let patience = self.me.stage.clock.sleep_until(arrival + CHAIN_PATIENCE_US);
+            let either = async {
+                tokio::select! { () = heard => {}, () = patience => {} }
+            };
+            self.me.stage.unless_over(either).await?;
+            arrival = self.me.stage.clock.now_us();
+        }
+        let comes_again = self.plan.habits.bot.map_or(0, |bot| bot.comes_again);
+        loop {
+            let ending = self.visit(arrival).await?;
+            if ending != Ending::Bought || self.visits == comes_again {
+                return Some(ending);
+            }
+            self.visits += 1;
+            arrival = self.me.stage.clock.now_us();
+        }
+    }
+
+    /// From a join to whatever comes of it.
+    async fn visit(&mut self, arrival: u64) -> Option<Ending> {
+        let joined = self.join(arrival).await?;
+        // Whoever waits for this fan need not wait for more.
+        self.me.stage.news.acknowledge(self.me.number);
+        let place = match joined {
             Ok(place) => place,
             Err(ending) => return Some(ending),
         };
+        if self.plan.habits.no_show {
+            return Some(Ending::NoShow);
+        }
         if self.plan.habits.tries_unadmitted {
             self.try_without_admission().await?;
         }
-        let mut line = queue::Line::new(place, self.plan.habits.rejoin_after_us);
+        let mut line = queue::Line::new(place, &self.plan.habits);
         match self.wait_in(&mut line).await? {
+            Ok(token) if self.plan.habits.bot.is_some() => self.shop_as_bot(&mut line, token).await,
             Ok(token) => self.shop(&mut line, token).await,
             Err(ending) => Some(ending),
         }
     }
 
     async fn pause_until(&self, at_us: u64) -> Option<()> {
-        self.stage.unless_over(self.stage.clock.sleep_until(at_us)).await
+        self.me.stage.unless_over(self.me.stage.clock.sleep_until(at_us)).await
     }
 
-    /// Sends one operation and records it, whatever comes of it. `None` when the run ended before the answer.
+    /// Sends one operation over the device it names and records it, whatever comes of it. `None` when the run ended before
+    /// the answer.
     async fn call(&mut self, sending: Sending<'_>) -> Option<Reply> {
-        let request = self.request(&sending);
-        let clock = self.stage.clock;
-        let sent_us = clock.now_us();
-        let intended_us = sending.intended_us.min(sent_us);
-        let answer = {
-            let conn = &mut self.devices[usize::from(sending.device)];
-            let sent = async {
-                // A server's own id that fits in no path: nothing is sent, and nothing is known.
-                let request = request.map_err(|error| NetError::Lost(format!("cannot be written: {error}")))?;
-                conn.call(request, REQUEST_LIMIT).await
-            };
-            self.stage.unless_over(sent).await
+        let reply = match self.me.stage.shared.as_ref().filter(|_| self.plan.habits.ring.is_none()) {
+            Some(shared) => {
+                let mut lent = self.me.stage.unless_over(shared.lend()).await?;
+                self.me.exchange(lent.conn(), sending, self.last_answer_us).await
+            }
+            None => {
+                self.need_devices(sending.device + 1);
+                self.me.exchange(&mut self.devices[sending.device], sending, self.last_answer_us).await
+            }
         };
-        let received_us = clock.now_us();
-        if let Some(Err(NetError::Generator(why))) = &answer {
-            self.stage.recorder.generator_error(why);
+        self.last_answer_us = self.me.stage.clock.now_us();
+        self.note_failure(reply.as_ref().map(|reply| &reply.outcome));
+        reply
+    }
+
+    /// Sends all of them at once, each over its own device, counted from the first; the answers in the same order.
+    async fn burst(&mut self, sendings: Vec<Sending<'_>>) -> Option<Vec<Reply>> {
+        self.need_devices(sendings.len());
+        let Fan { me, devices, last_answer_us, .. } = self;
+        let free_us = *last_answer_us;
+        let calls = devices.iter_mut().zip(sendings).enumerate();
+        let calls = calls.map(|(device, (on, sending))| me.exchange(on, Sending { device, ..sending }, free_us));
+        let replies = together(calls.collect()).await;
+        *last_answer_us = me.stage.clock.now_us();
+        // Tabs are closed again, all but the first two: hundreds of fans with twenty each would be too many files.
+        let kept = if me.stage.shared.is_some() { 0 } else { 2 };
+        devices.iter_mut().skip(kept).for_each(Conn::close);
+        replies.into_iter().collect()
+    }
+
+    fn need_devices(&mut self, count: usize) {
+        while self.devices.len() < count {
+            self.devices.push(self.me.device(self.devices.len()));
         }
-        let doors_open = sent_us > self.stage.doors_us + DOORS_GRACE_US;
-        let finished = answer.is_some();
-        // The generator's own delay only: from when it could have been sent.
-        let lag_us = sent_us.saturating_sub(intended_us.max(self.last_answer_us));
-        let (outcome, hints) = contract::read(sending.op, answer.unwrap_or_else(unfinished));
-        self.last_answer_us = received_us;
-        self.note_failure(&outcome);
-        let record = Record {
-            op: sending.op,
-            why: sending.why,
-            fan: self.number,
-            device: sending.device,
-            intended_us,
-            sent_us,
-            received_us,
-            expected_refusal: expected_refusal(sending.op, sending.why, &outcome, doors_open),
-            key: sending.key.map(Into::into),
-            hold: sending.hold.map(Into::into),
-            outcome: outcome.clone(),
-        };
-        self.stage.recorder.record(record, lag_us);
-        finished.then_some(Reply { outcome, hints, received_us })
     }
 
-    fn request(&self, sending: &Sending<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
-        let authority = &self.stage.target.authority;
-        contract::request(authority, sending.method.clone(), &sending.path, sending.credential, sending.body.clone())
+    /// A request of this fan to its sale, for this moment.
+    fn sending<'a>(&self, op: crate::history::Op, why: Why) -> Sending<'a> {
+        Sending::new(op, why, self.me.sale, self.home, self.me.stage.clock.now_us())
     }
 
-    fn note_failure(&mut self, outcome: &Outcome) {
-        let busy = matches!(outcome, Outcome::Unknown(_) | Outcome::Refused { status: 429 | 503, .. });
+    fn note_failure(&mut self, outcome: Option<&Outcome>) {
+        let busy = matches!(outcome, None | Some(Outcome::Unknown(_) | Outcome::Refused { status: 429 | 503, .. }));
         self.failures_in_a_row = if busy { self.failures_in_a_row.saturating_add(1) } else { 0 };
     }
 
@@ -184,24 +204,10 @@ impl Fan {
     }
 
     fn sale_path(&self, rest: &str) -> String {
-        format!("/v1/sales/{}/{rest}", self.stage.sale_id)
+        self.path_in(self.me.sale, rest)
     }
-}
 
-fn unfinished() -> Result<Answer, NetError> {
-    Err(NetError::Lost(UNFINISHED.into()))
-}
-
-/// A no that the plan asked for, or that belongs to any sale: a lost race, a full room.
-fn expected_refusal(op: Op, why: Why, outcome: &Outcome, doors_open: bool) -> bool {
-    let Outcome::Refused { status, code } = outcome else { return false };
-    match (why, op) {
-        (Why::ProbeUnadmitted, _) => *status == 403 && code.starts_with("admission_"),
-        (Why::ProbeOverCap, _) => matches!(&**code, "cap_exceeded" | "unavailable"),
-        (Why::ProbeTransfer, _) => &**code == "transfer_blocked",
-        (_, Op::Hold) => &**code == "unavailable",
-        // Whoever has a place needs neither room nor doors.
-        (Why::Journey, Op::Join) => &**code == "room_full" || (&**code == "sale_closed" && !doors_open),
-        _ => false,
+    fn path_in(&self, sale: usize, rest: &str) -> String {
+        format!("/v1/sales/{}/{rest}", self.me.stage.sales[sale].sale_id)
     }
 }

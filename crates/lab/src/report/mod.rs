@@ -26,6 +26,9 @@ pub struct Report {
     pub(crate) run_id: String,
     pub(crate) scenario: String,
     pub(crate) sale_id: String,
+    /// All of the run's sales, in the order of their letters; the first is `sale_id`.
+    pub(crate) sales: Vec<String>,
+    pub(crate) populations: Vec<&'static str>,
     pub(crate) verdict: Verdict,
     pub(crate) reason: String,
     pub(crate) started_at: String,
@@ -109,12 +112,21 @@ impl Report {
     }
 
     fn with_verdict(&self, verdict: CheckVerdict) -> Vec<&'static str> {
-        self.checks.iter().filter(|check| check.verdict == verdict).map(|check| check.id).collect()
+        let ids = self.checks.iter().filter(|check| check.verdict == verdict).map(|check| check.id);
+        // Once, also where it is judged for two sales.
+        let mut once = Vec::new();
+        ids.for_each(|id| {
+            if !once.contains(&id) {
+                once.push(id);
+            }
+        });
+        once
     }
 
     /// Counter-examples of one invariant, as sentences; at most five.
     pub fn counter_examples(&self, id: &str) -> &[String] {
-        self.checks.iter().find(|check| check.id == id).map_or(&[], |check| &check.counter_examples)
+        let violated = |check: &&Finding| check.id == id && check.verdict == CheckVerdict::Fail;
+        self.checks.iter().find(violated).map_or(&[], |check| &check.counter_examples)
     }
 
     /// One of the report's metrics: counts, shares of one, or milliseconds, as the name says.

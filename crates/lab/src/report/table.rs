@@ -38,7 +38,8 @@ pub(super) fn render(report: &Report) -> String {
 fn invariants(report: &Report, text: &mut String) {
     line!(text, "\n{:<14} {:<52} {:>9} {:>10}", "INVARIANT", "", "checked", "violations");
     for check in &report.checks {
-        let name = format!("{} {}", check.id, check.name);
+        let sale = check.sale.map(|sale| format!(" (sale {sale})")).unwrap_or_default();
+        let name = format!("{} {}{sale}", check.id, check.name);
         line!(text, "{:<14} {name:<52} {:>9} {:>10}", check_word(check.verdict), check.checked, check.violations);
         if let Some(missing) = check.missing {
             line!(text, "{:<14}    {missing}", "");

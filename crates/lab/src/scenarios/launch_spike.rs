@@ -3,9 +3,9 @@
 use super::Scenario;
 use crate::dice::{Dice, Purpose};
 use crate::knobs::Knobs;
-use crate::plan::{FanPlan, Habits, Plan, SalePlan, Shape, draw};
+use crate::plan::{FanPlan, Habits, Pastime, Plan, SalePlan, Shape, What, draw};
 
-pub(super) const SCENARIO: Scenario = Scenario { plan, slos };
+pub(super) const SCENARIO: Scenario = Scenario { plan, slos, ..Scenario::PLAIN };
 
 /// This share of the fans arrives in the spike, the rest over the ramp.
 const SPIKE_PERCENT: usize = 80;
@@ -21,16 +21,17 @@ const HANDERS_ON: (u64, usize) = (4, 2);
 const UNADMITTED: (u64, usize) = (5, 2);
 const OVER_CAP: (u64, usize) = (6, 2);
 
-fn plan(knobs: &Knobs) -> Plan {
+pub(super) fn plan(knobs: &Knobs) -> Plan {
     let seed = knobs.seed();
-    let fans = usize::try_from(knobs.fans()).expect("limited to 10,000");
+    let fans = usize::try_from(knobs.fans()).expect("limited by the knob");
     let shape = Shape::from(knobs);
     let sale = SalePlan::from(knobs);
     let mut plan = Plan {
         scenario: "launch_spike".into(),
         seed,
         shape,
-        sale,
+        surge_us: None,
+        sales: vec![sale],
         fans: (0..fans).map(|fan| fan_plan(seed, fan, fans, shape, sale)).collect(),
     };
     let mut give = |population: (u64, usize), habit: fn(&mut Habits, u64)| {
@@ -39,7 +40,7 @@ fn plan(knobs: &Knobs) -> Plan {
             habit(&mut plan.fans[fan].habits, after);
         }
     };
-    give(REJOINERS, |habits, after| habits.rejoin_after_us = Some(after));
+    give(REJOINERS, |habits, after_us| habits.while_waiting.push(Pastime { after_us, what: What::Rejoin }));
     give(SECOND_DEVICES, |habits, _| habits.second_connection = true);
     give(REPEATERS, |habits, _| habits.repeats_checkout = true);
     give(HANDERS_ON, |habits, _| habits.tries_transfer = true);
@@ -55,7 +56,8 @@ fn fan_plan(seed: u64, fan: usize, fans: usize, shape: Shape, sale: SalePlan) ->
     let in_spike = fan < (fans * SPIKE_PERCENT).div_ceil(100);
     let arrival_us = if in_spike { arrival.below(spike) } else { arrival.below(shape.ramp_up_us.max(1)) };
     let think_us = Dice::new(seed, fan as u64, Purpose::Think).between(THINK_US.0, THINK_US.1);
-    FanPlan { arrival_us, wants: wants(fan as u64, fans as u64, &sale), think_us, habits: Habits::default() }
+    let wants = wants(fan as u64, fans as u64, &sale);
+    FanPlan { population: "people", sale: 0, arrival_us, wants, think_us, habits: Habits::default() }
 }
 
 /// One ticket where seats are short; else an equal share of the house, up to the cap.
@@ -67,15 +69,15 @@ fn wants(fan: u64, fans: u64, sale: &SalePlan) -> u64 {
     share.min(sale.max_tickets_per_user)
 }
 
-fn slos(knobs: &Knobs, plan: &Plan, own_sale: bool) -> Vec<String> {
+pub(super) fn slos(knobs: &Knobs, plan: &Plan, own_sale: bool) -> Vec<String> {
     let fans = plan.fans.len() as u64;
-    let can_sell = plan.wanted().min(plan.sale.total_seats);
+    let can_sell = plan.wanted().min(plan.sales[0].total_seats);
     let samples = |n: u64| n.clamp(1, 30);
     let reach = Reach::of(knobs, plan, own_sale);
     // Buyers the sale needs if the keenest come first: at least seats / most wanted; at most one each.
-    let buyers = if plan.wanted() <= plan.sale.total_seats { fans } else { can_sell };
-    let in_line = fans.min(plan.sale.waiting_room_cap);
-    let reachable = own_sale && buyers <= reach.journeys && fans <= plan.sale.waiting_room_cap;
+    let buyers = if plan.wanted() <= plan.sales[0].total_seats { fans } else { can_sell };
+    let in_line = fans.min(plan.sales[0].waiting_room_cap);
+    let reachable = own_sale && buyers <= reach.journeys && fans <= plan.sales[0].waiting_room_cap;
     let checkouts = buyers.min(reach.journeys);
     let unless = |blocking: bool| if blocking { "" } else { " advisory" };
     vec![
@@ -85,7 +87,7 @@ fn slos(knobs: &Knobs, plan: &Plan, own_sale: bool) -> Vec<String> {
         "http_req_failed rate < 1%".into(),
         format!("first_admission value < 2s{}", unless(reach.first_admission_ms < 2_000)),
         "drip rate >= 95%".into(),
-        format!("joins rate >= 99%{}", unless(fans <= plan.sale.waiting_room_cap)),
+        format!("joins rate >= 99%{}", unless(fans <= plan.sales[0].waiting_room_cap)),
         format!("sold count > 0{}", unless(checkouts > 0)),
         format!("sold count == {can_sell}{}", unless(reachable)),
         "held_back rate < 1%".into(),
@@ -107,7 +109,7 @@ struct Reach {
 
 impl Reach {
     fn of(knobs: &Knobs, plan: &Plan, own_sale: bool) -> Self {
-        let rate = plan.sale.admit_per_minute;
+        let rate = plan.sales[0].admit_per_minute;
         let first_ms = plan.fans.iter().map(|fan| fan.arrival_us).min().unwrap_or(0) / 1_000;
         let first_call_ms = first_ms + 60_000u64.div_ceil(rate.max(1));
         let end_ms = knobs.ramp_up_ms() + knobs.steady_ms() + knobs.ramp_down_ms();
@@ -147,7 +149,7 @@ mod tests {
     fn populations_have_their_share_and_never_nobody() {
         let (_, plan) = planned(&[]);
         let count = |has: fn(&Habits) -> bool| plan.fans.iter().filter(|fan| has(&fan.habits)).count();
-        assert_eq!(count(|habits| habits.rejoin_after_us.is_some()), 50);
+        assert_eq!(count(|habits| !habits.while_waiting.is_empty()), 50);
         assert_eq!(count(|habits| habits.second_connection), 50);
         assert_eq!(count(|habits| habits.tries_unadmitted), 10);
         let (_, small) = planned(&[("K6_VUS_MAX", "10")]);
@@ -196,7 +198,7 @@ mod tests {
     /// Bit-identical on every machine: if this changes, every recorded plan hash means something else.
     #[test]
     fn golden_plan_hash() {
-        assert_eq!(planned(&[]).1.sha256(), "6192cbc1502aa5c5af9cb5495f4a9f78da9dcb594ef963d69db6839dd6a5f452");
+        assert_eq!(planned(&[]).1.sha256(), "cdb1154e03f69bb9e0095b62bd59d04a6dd14a70d84966f7676038a7565f5f25");
         assert_ne!(planned(&[("SEED", "2")]).1.sha256(), planned(&[]).1.sha256());
     }
 }

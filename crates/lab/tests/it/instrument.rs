@@ -150,7 +150,17 @@ fn a_bad_plan_is_refused_before_anything_is_sent() {
     let (code, text) = refused(|options| options.thresholds = vec!["jion p99 < 1s".into()]);
     assert_eq!(code, 104);
     assert!(text.contains("did you mean join?"), "{text}");
-    assert_eq!(refused(|options| options.scenario = "bot_checkout".into()).0, 104);
+    let (code, text) = refused(|options| options.thresholds = vec!["join{population:peple} p99 < 1s".into()]);
+    assert!(code == 104 && text.contains("did you mean people?"), "{text}");
+    let both = |options: &mut RunOptions| {
+        (options.scenario, options.sale_id) = ("late_surge".into(), Some("sale".into()));
+    };
+    assert_eq!(refused(|options| options.scenario = "bot_chekout".into()).0, 104);
+    assert_eq!(refused(both).0, 1, "that one takes a sale which is there");
+    let own = |options: &mut RunOptions| {
+        (options.scenario, options.sale_id) = ("backdoor_race".into(), Some("sale".into()));
+    };
+    assert!(refused(own).1.contains("makes its own sales"));
     assert_eq!(refused(|options| options.base_url = "http://192.0.2.1".into()).0, 104);
     assert_eq!(refused(|options| options.base_url = "https://localhost".into()).0, 104);
     assert_eq!(refused(|options| options.sale_id = Some("a sale".into())).0, 104);

@@ -1,4 +1,4 @@
-//! Runs the real `launch_spike` in its short shape against a mock.
+//! Runs the real scenarios in a short shape against a mock.
 
 use std::fs::File;
 use std::io::Read;
@@ -73,6 +73,11 @@ pub(crate) fn play_with(
     change(&mut options);
     let report = run_blocking(&options)?;
     Ok(Played { report, mock, dir })
+}
+
+/// Another scenario than `launch_spike`.
+pub(crate) fn play_scenario(scenario: &str, manner: Manner, knobs: &[(&str, &str)]) -> Played {
+    play_with(manner, knobs, |options| options.scenario = scenario.into()).expect("a verdict")
 }
 
 /// Plays one run for each bug at the same time, each against a mock of its own.

@@ -4,3 +4,4 @@ mod instrument;
 mod lab_run;
 mod mock;
 mod planted_bugs;
+mod scenarios;

@@ -68,6 +68,30 @@ pub(crate) enum Bug {
     NoStats,
     /// Near the end the server falls silent, for good.
     SilentAtTheEnd,
+    /// A join out of a second tab, while the first one is being answered, makes another place.
+    SecondTabMakesPlace,
+    /// A join from a new address makes a new place, though the account has one.
+    NewAddressNewPlace,
+    /// The second sale counts on from where the first one is.
+    PositionsGoOnInTheNextSale,
+    /// An admission is good for any sale.
+    AdmissionOfOtherSale,
+    /// A place in the middle of the line is kept free for somebody who comes late.
+    LateOvertakes,
+    /// Who polls most is called first.
+    FastPollersFirst,
+    /// A hold that is paid twice at once makes two orders.
+    DoubleSubmitMakesTwoOrders,
+    /// Accounts of one network are not counted together.
+    ClusterCapIgnored,
+    /// A path with a doubled slash is tidied up, and leads past the check for an admission.
+    PathTrickOpens,
+    /// An admission is good for whoever brings it.
+    StolenAdmissionAccepted,
+    /// Seats that were given back stay in a live hold.
+    ReleasedHoldStaysLive,
+    /// A connection that its client has closed is kept.
+    ConnectionsNeverClosed,
     /// Not a bug of promises but a server that says no to everybody.
     RefusesEverything,
 }
@@ -104,6 +128,18 @@ impl Bug {
             Bug::MoneyMismatch => &["S7"],
             Bug::ChangedOwner | Bug::TransferAllowed => &["S8"],
             Bug::Miscounted => &["W1"],
+            // Of the scenario that is about it; what else may break with it is not listed.
+            Bug::SecondTabMakesPlace => &["R1"],
+            Bug::NewAddressNewPlace => &["C1"],
+            Bug::ConnectionsNeverClosed => &["C2"],
+            Bug::PositionsGoOnInTheNextSale => &["Q2"],
+            Bug::AdmissionOfOtherSale => &["B1"],
+            Bug::LateOvertakes => &["L1"],
+            Bug::FastPollersFirst => &["Q7"],
+            Bug::DoubleSubmitMakesTwoOrders => &["K2"],
+            Bug::ClusterCapIgnored => &["N1"],
+            Bug::PathTrickOpens | Bug::StolenAdmissionAccepted => &["D1"],
+            Bug::ReleasedHoldStaysLive => &["M1"],
         }
     }
 }

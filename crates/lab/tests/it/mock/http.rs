@@ -1,12 +1,16 @@
 //! The mock's routes: a few of the contract's, answered from the sale in memory.
 
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use http::{Method, Request};
 use serde_json::{Value, json};
 
 use super::bug::Bug;
 use super::rows::{self, seat_id};
 use super::sale::{No, Sale};
-use super::time::{now_ms, parse, text};
+use super::time::{now_ms, text};
 
 /// Status and body of an answer.
 pub(crate) type Answer = (u16, String);
@@ -14,22 +18,35 @@ pub(crate) type Answer = (u16, String);
 pub(crate) struct World {
     pub(crate) bug: Bug,
     pub(crate) poll_ms: u64,
-    pub(crate) sale: Option<Sale>,
+    pub(crate) sales: Vec<Sale>,
     accounts: usize,
+    /// Connections, as the metrics tell of them.
+    open: Arc<AtomicU64>,
+}
+
+/// An admission as the mock writes it: whose it is, and to which sale. A signature would only hide that.
+struct Admission {
+    user: String,
+    sale: String,
 }
 
 impl World {
-    pub(crate) fn new(bug: Bug, poll_ms: u64) -> Self {
-        World { bug, poll_ms, sale: None, accounts: 0 }
+    pub(crate) fn new(bug: Bug, poll_ms: u64, open: Arc<AtomicU64>) -> Self {
+        World { bug, poll_ms, sales: vec![], accounts: 0, open }
     }
 
-    pub(crate) fn answer(&mut self, request: &Request<()>, body: &[u8]) -> Answer {
-        let path: Vec<&str> = request.uri().path().trim_matches('/').split('/').collect();
+    pub(crate) fn answer(&mut self, request: &Request<()>, body: &[u8], from: Ipv4Addr) -> Answer {
+        let path = request.uri().path();
+        // A server that cleans paths up before it looks at them, and asks for no admission there.
+        let tidied = path.replace("//", "/");
+        let trick = tidied != path && self.bug == Bug::PathTrickOpens;
+        let path: Vec<&str> = if trick { tidied.as_str() } else { path }.trim_start_matches('/').split('/').collect();
         let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         match path[..] {
             ["health", "live"] => ok(
                 &json!({"status": "ok", "instance": "mock", "started_at": text(0), "version": "0", "staleness_ms": 0}),
             ),
+            ["metrics"] => (200, format!("traffic_connections_open {}\n", self.open.load(Ordering::Relaxed))),
             ["v1", "demo", ..] => refused((404, "not_found")),
             ["v1", "admin", ..] if request.headers().get("x-admin-key").is_none_or(|key| key != "key") => {
                 refused((401, "admin_key_invalid"))
@@ -37,7 +54,7 @@ impl World {
             ["v1", "admin", "accounts", "bulk"] => self.accounts(&body),
             ["v1", "admin", "events"] => (201, json!({"event_id": "event"}).to_string()),
             ["v1", "admin", "sales"] => self.make_sale(&body),
-            _ => self.of_sale(request, &path, &body),
+            _ => self.of_sale(&Asked { request, path: &path, body: &body, from, trick }),
         }
     }
 
@@ -54,23 +71,26 @@ impl World {
     }
 
     fn make_sale(&mut self, body: &Value) -> Answer {
-        let seats = usize::try_from(body["total_seats"].as_u64().expect("seats")).expect("few");
-        let rate = body["admit_per_minute"].as_i64().expect("a rate");
-        let opens_at = parse(body["opens_at"].as_str().expect("a time"));
-        self.sale = Some(Sale::new(self.bug, "sale-1".into(), seats, rate, opens_at));
-        (201, json!({"sale_id": "sale-1"}).to_string())
+        let sale_id = format!("sale-{}", self.sales.len() + 1);
+        self.sales.push(Sale::new(self.bug, sale_id.clone(), body));
+        (201, json!({"sale_id": sale_id}).to_string())
     }
 
-    fn of_sale(&mut self, request: &Request<()>, path: &[&str], body: &Value) -> Answer {
-        let bug = self.bug;
-        let poll_ms = self.poll_ms;
-        let Some(sale) = &mut self.sale else { return refused((404, "sale_not_found")) };
-        let credential =
-            request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let admitted = credential.starts_with("Admission ");
-        let user = credential.split(' ').nth(1).unwrap_or_default().trim_start_matches("admit-").to_owned();
-        let now = now_ms();
-        match (request.method(), path) {
+    fn of_sale(&mut self, asked: &Asked<'_>) -> Answer {
+        let (bug, poll_ms, now) = (self.bug, self.poll_ms, now_ms());
+        let path = asked.path;
+        if let (&Method::POST, ["v1", "tickets", "transfer"]) = (asked.request.method(), path) {
+            return self.transfer(asked);
+        }
+        let id = if path.get(1) == Some(&"admin") { path.get(3) } else { path.get(2) };
+        let furthest = self.sales.iter().map(|sale| sale.last_position).max().unwrap_or(0);
+        let sale = self.sales.iter_mut().find(|sale| id == Some(&sale.id.as_str()));
+        let Some(sale) = sale.filter(|_| path.contains(&"sales")) else { return refused((404, "not_found")) };
+        if bug == Bug::PositionsGoOnInTheNextSale && path.ends_with(&["join"]) && sale.entries.is_empty() {
+            sale.last_position = furthest;
+        }
+        let user = asked.session();
+        match (asked.request.method(), path) {
             (&Method::GET, ["v1", "admin", "sales", _, "stats"]) if bug == Bug::NoStats => refused((500, "internal")),
             (&Method::GET, ["v1", "admin", "sales", _, "stats" | "export"])
                 if bug == Bug::SilentAtTheEnd && sale.sold_out() =>
@@ -82,7 +102,8 @@ impl World {
             (&Method::GET, ["v1", "sales", _]) => {
                 ok(&json!({"sale_id": sale.id, "phase": "open", "max_tickets_per_user": sale.max_tickets}))
             }
-            (&Method::POST, ["v1", "sales", _, "waiting-room", "join"]) => match sale.join(&user, now) {
+            (_, ["v1", "sales", _, "waiting-room", _]) if user.is_empty() => refused((401, "session_invalid")),
+            (&Method::POST, ["v1", "sales", _, "waiting-room", "join"]) => match sale.join(&user, asked.from, now) {
                 Ok((position, created)) => {
                     let body = json!({"position": position, "state": "waiting", "retry_after_ms": poll_ms});
                     (if created { 201 } else { 200 }, body.to_string())
@@ -90,40 +111,107 @@ impl World {
                 Err(no) => refused(no),
             },
             (&Method::GET, ["v1", "sales", _, "waiting-room", "status"]) => status(sale, &user, now, poll_ms),
-            (&Method::POST, ["v1", "tickets", "transfer"]) if bug == Bug::TransferAllowed => ok(&json!({})),
-            (&Method::POST, ["v1", "tickets", "transfer"]) if bug == Bug::TransferNeverSaid => {
-                refused((422, "invalid_field"))
-            }
-            (&Method::POST, ["v1", "tickets", "transfer"]) => transfer(sale, &user, body),
-            (_, ["v1", "sales", _, "seats" | "checkout" | "holds", ..])
-                if !(admitted || path[3] == "holds" && bug == Bug::AdmissionNotChecked) =>
-            {
-                refused((403, "admission_required"))
-            }
-            (&Method::GET, ["v1", "sales", _, "seats"]) => {
-                let seats: Vec<Value> = sale.free().into_iter().map(|seat| json!({"id": seat_id(seat)})).collect();
-                ok(&json!({"seats": seats, "version": "1"}))
-            }
-            (&Method::POST, ["v1", "sales", _, "holds"]) => hold(sale, &user, admitted, body, now),
-            (&Method::DELETE, ["v1", "sales", _, "holds", id]) => match sale.release(&user, id, now) {
-                Ok(()) => (204, String::new()),
-                Err(no) => refused(no),
-            },
-            (&Method::POST, ["v1", "sales", _, "checkout"]) => checkout(sale, &user, body, now),
+            (_, ["v1", "sales", _, "seats" | "checkout" | "holds", ..]) => shop(sale, asked, now),
             _ => refused((404, "not_found")),
         }
+    }
+
+    fn transfer(&self, asked: &Asked<'_>) -> Answer {
+        match self.bug {
+            Bug::TransferAllowed => return ok(&json!({})),
+            Bug::TransferNeverSaid => return refused((422, "invalid_field")),
+            _ => {}
+        }
+        // Of one's own ticket; of anything else there is nothing to transfer.
+        let user = asked.session();
+        let orders = self.sales.iter().flat_map(|sale| &sale.orders);
+        let mut mine = orders.filter(|order| order.user == user).flat_map(|order| &order.tickets);
+        let found = asked.body["to"].is_string() && mine.any(|ticket| asked.body["ticket_id"] == *ticket.id);
+        refused(if found { (403, "transfer_blocked") } else { (404, "ticket_not_found") })
+    }
+}
+
+/// A request, taken apart.
+struct Asked<'a> {
+    request: &'a Request<()>,
+    path: &'a [&'a str],
+    body: &'a Value,
+    from: Ipv4Addr,
+    /// The path was tidied up.
+    trick: bool,
+}
+
+impl Asked<'_> {
+    fn header(&self, name: &str) -> &str {
+        self.request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    fn session(&self) -> String {
+        self.header("authorization").strip_prefix("Bearer ").unwrap_or_default().to_owned()
+    }
+
+    /// Whose admission came along, if it is good for this sale.
+    fn admission(&self, sale: &Sale) -> Result<String, No> {
+        let token = self.header("authorization").strip_prefix("Admission ").ok_or((403, "admission_required"))?;
+        let given = token.strip_prefix("admit.").and_then(|rest| rest.split_once('.'));
+        let given = given.filter(|_| token.ends_with(".signed")).ok_or((403, "admission_invalid"))?;
+        let user = given.1.trim_end_matches(".signed").to_owned();
+        let admission = Admission { user, sale: given.0.to_owned() };
+        if admission.sale != sale.id && sale.bug != Bug::AdmissionOfOtherSale {
+            return Err((403, "admission_foreign"));
+        }
+        let cookie = self.header("cookie");
+        let own = cookie.is_empty() || cookie.contains(&format!("={};", admission.user));
+        if own || sale.bug == Bug::StolenAdmissionAccepted {
+            Ok(admission.user)
+        } else {
+            Err((403, "admission_foreign"))
+        }
+    }
+}
+
+fn shop(sale: &mut Sale, asked: &Asked<'_>, now: i64) -> Answer {
+    let open = sale.bug == Bug::AdmissionNotChecked && asked.path[3] == "holds" || asked.trick;
+    let (user, admitted) = match asked.admission(sale) {
+        Ok(user) => (user, true),
+        Err(_) if open => (asked.session(), false),
+        Err(no) => return refused(no),
+    };
+    match (asked.request.method(), asked.path) {
+        (&Method::GET, ["v1", "sales", _, "seats"]) => {
+            let seats: Vec<Value> = sale.free().into_iter().map(|seat| json!({"id": seat_id(seat)})).collect();
+            ok(&json!({"seats": seats, "version": "1"}))
+        }
+        (&Method::POST, ["v1", "sales", _, "holds"]) => {
+            let quantity =
+                usize::try_from(asked.body["best_available"]["quantity"].as_u64().unwrap_or(0)).expect("few");
+            // Whoever says that it speaks for others is counted by its network.
+            let [a, b, c, _] = asked.from.octets();
+            let proxy = !asked.header("x-forwarded-for").is_empty();
+            match if proxy { sale.may_network_hold(&user, [a, b, c], quantity) } else { Ok(()) } {
+                Ok(()) => hold(sale, &user, admitted || asked.trick, asked.body, now),
+                Err(no) => refused(no),
+            }
+        }
+        (&Method::DELETE, ["v1", "sales", _, "holds", id]) => match sale.release(&user, id, now) {
+            Ok(()) => (204, String::new()),
+            Err(no) => refused(no),
+        },
+        (&Method::POST, ["v1", "sales", _, "checkout"]) => checkout(sale, &user, asked.body, now),
+        _ => refused((404, "not_found")),
     }
 }
 
 fn status(sale: &mut Sale, user: &str, now: i64, poll_ms: u64) -> Answer {
     let (bug, through, sold_out) = (sale.bug, sale.through, sale.sold_out());
+    let sale_id = sale.id.clone();
     let entry = match sale.poll(user, now) {
         Ok(entry) => entry,
         Err(no) => return refused(no),
     };
     let inside = entry.claimed_at.is_some() && entry.ended_at.is_none();
     let state = match () {
-        () if entry.ended_at.is_some() => "bought",
+        () if entry.ended_at.is_some() => entry.ended_as,
         () if inside => "inside",
         () => "waiting",
     };
@@ -132,7 +220,7 @@ fn status(sale: &mut Sale, user: &str, now: i64, poll_ms: u64) -> Answer {
     let rise = if odd_one && bug == Bug::PeopleAheadRise { entry.polls * 10 } else { 0 };
     ok(&json!({
         "position": shown, "ahead_count": (entry.position - 1).saturating_sub(through) + rise, "state": state,
-        "admitted": inside, "admission_token": inside.then(|| format!("admit-{user}")),
+        "admitted": inside, "admission_token": inside.then(|| format!("admit.{}.{user}.signed", sale_id)),
         "phase": if sold_out { "sold_out" } else { "open" }, "retry_after_ms": poll_ms, "message": "",
     }))
 }
@@ -180,13 +268,6 @@ fn checkout(sale: &mut Sale, user: &str, body: &Value, now: i64) -> Answer {
         }
         Err(no) => refused(no),
     }
-}
-
-/// Of one's own ticket; of anything else there is nothing to transfer.
-fn transfer(sale: &Sale, user: &str, body: &Value) -> Answer {
-    let mine = sale.orders.iter().filter(|order| order.user == user).flat_map(|order| &order.tickets);
-    let found = body["to"].is_string() && mine.into_iter().any(|ticket| body["ticket_id"] == *ticket.id);
-    refused(if found { (403, "transfer_blocked") } else { (404, "ticket_not_found") })
 }
 
 fn ok(body: &Value) -> Answer {

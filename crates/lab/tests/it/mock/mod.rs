@@ -9,6 +9,7 @@ pub(crate) mod time;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -71,27 +72,39 @@ impl Mock {
 }
 
 async fn serve(listener: TcpListener, manner: Manner, measured: Arc<Mutex<Vec<u64>>>) {
-    let world = Arc::new(Mutex::new(World::new(manner.bug, manner.poll_ms)));
+    let open = Arc::new(AtomicU64::new(0));
+    let world = Arc::new(Mutex::new(World::new(manner.bug, manner.poll_ms, open.clone())));
     tokio::spawn(tick(world.clone()));
     loop {
-        let (stream, _) = listener.accept().await.expect("accepts");
+        let (stream, peer) = listener.accept().await.expect("accepts");
+        let from = match peer.ip() {
+            std::net::IpAddr::V4(ip) => ip,
+            std::net::IpAddr::V6(_) => std::net::Ipv4Addr::LOCALHOST,
+        };
         let (world, measured) = (world.clone(), measured.clone());
         let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let (world, measured) = (world.clone(), measured.clone());
-            async move { Ok::<_, Infallible>(answer(request, &world, manner, &measured).await) }
+            async move { Ok::<_, Infallible>(answer(request, &world, manner, &measured, from).await) }
         });
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let open = open.clone();
+        open.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(async move {
+            // How a connection ended is its client's matter.
+            let _ = connection.await;
+            if manner.bug != Bug::ConnectionsNeverClosed {
+                open.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
     }
 }
 
 async fn tick(world: Arc<Mutex<World>>) {
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        if let Some(sale) = &mut world.lock().expect("no panic").sale
-            && time::now_ms() >= sale.opens_at
-        {
-            sale.tick(time::now_ms());
-        }
+        let now = time::now_ms();
+        let mut world = world.lock().expect("no panic");
+        world.sales.iter_mut().filter(|sale| now >= sale.opens_at).for_each(|sale| sale.tick(now));
     }
 }
 
@@ -100,6 +113,7 @@ async fn answer(
     world: &Mutex<World>,
     manner: Manner,
     measured: &Mutex<Vec<u64>>,
+    from: std::net::Ipv4Addr,
 ) -> hyper::Response<Full<Bytes>> {
     let began = time::monotonic();
     let (parts, body) = request.into_parts();
@@ -110,7 +124,7 @@ async fn answer(
     if is_status && manner.status_delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(manner.status_delay_ms)).await;
     }
-    let (status, text) = world.lock().expect("no panic").answer(&request, &body);
+    let (status, text) = world.lock().expect("no panic").answer(&request, &body, from);
     if is_status {
         let took = u64::try_from(began.elapsed().as_micros()).expect("short");
         measured.lock().expect("no panic").push(took);
@@ -119,7 +133,7 @@ async fn answer(
 }
 
 async fn thaw(world: &Mutex<World>, manner: Manner) {
-    let Some(opens_at) = world.lock().expect("no panic").sale.as_ref().map(|sale| sale.opens_at) else { return };
+    let Some(opens_at) = world.lock().expect("no panic").sales.first().map(|sale| sale.opens_at) else { return };
     let (from, until) = (opens_at + manner.freeze_after_ms, opens_at + manner.freeze_after_ms + manner.freeze_ms);
     let now = time::now_ms();
     if (from..until).contains(&now) {

@@ -28,7 +28,7 @@ pub(crate) fn export(sale: &Sale) -> String {
         "type": "sale", "sale_id": sale.id, "event_id": "event", "opens_at": text(sale.opens_at),
         "ends_at": text(sale.opens_at + 86_400_000), "total_seats": sale.seats.len(),
         "admit_per_minute": sale.per_minute, "waiting_room_cap": 100_000, "max_tickets_per_user": sale.max_tickets,
-        "max_active": 0, "hold_ttl_sec": sale.hold_ttl_sec, "last_position": sale.last_position, "through": sale.through,
+        "max_active": sale.max_active, "hold_ttl_sec": sale.hold_ttl_sec, "last_position": sale.last_position, "through": sale.through,
     })];
     rows.extend(entries(sale));
     rows.extend(calls(sale));
@@ -49,7 +49,7 @@ fn entries(sale: &Sale) -> Vec<Value> {
             "type": "entry", "position": entry.position, "user_id": entry.user, "joined_at": text(entry.joined_at),
             "called_at": called, "returned_at": null, "recalled_at": null,
             "claimed_at": entry.claimed_at.map(text), "ended_at": entry.ended_at.map(text),
-            "ended_as": entry.ended_at.map(|_| "bought"),
+            "ended_as": entry.ended_at.map(|_| entry.ended_as),
             "state": if entry.ended_at.is_some() { "bought" } else { "waiting" },
         })
     };
@@ -72,12 +72,12 @@ fn calls(sale: &Sale) -> Vec<Value> {
 
 fn claims(sale: &Sale) -> Vec<Value> {
     let claimed = sale.entries.iter().filter_map(|entry| entry.claimed_at.map(|at| (entry, at)));
-    let shopping_ms = if sale.bug == Bug::ExpiredAdmissionAccepted { 0 } else { 600_000 };
+    let shopping_ms = if sale.bug == Bug::ExpiredAdmissionAccepted { 0 } else { sale.shopping_ms };
     let row = |(entry, at): (&super::sale::Entry, i64)| {
         json!({
-            "type": "claim", "claim_id": format!("claim-{}", entry.user), "user_id": entry.user,
+            "type": "claim", "claim_id": format!("claim-{}-{}", entry.user, entry.position), "user_id": entry.user,
             "position": entry.position, "claimed_at": text(at), "deadline": text(at + shopping_ms),
-            "ended_at": entry.ended_at.map(text), "ended_as": entry.ended_at.map(|_| "bought"),
+            "ended_at": entry.ended_at.map(text), "ended_as": entry.ended_at.map(|_| entry.ended_as),
         })
     };
     claimed.map(row).collect()

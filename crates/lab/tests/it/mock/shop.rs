@@ -9,14 +9,15 @@ impl Sale {
         if !admitted && self.bug != Bug::AdmissionNotChecked {
             return Err((403, "admission_required"));
         }
-        if self.orders.iter().any(|order| order.user == user) && self.bug != Bug::ReplayedAdmissionAccepted {
-            return Err((403, "admission_used"));
+        if admitted {
+            self.may_shop(user, now)?;
         }
         if self.live_hold(user).is_some() {
             return Err((409, "active_hold_exists"));
         }
         let cap = self.max_tickets + usize::from(self.bug == Bug::CapOffByOne);
-        if quantity > cap {
+        let has = if self.bug == Bug::ReplayedAdmissionAccepted { 0 } else { self.tickets_of(user) };
+        if quantity + has > cap {
             return Err(if self.bug == Bug::CapNeverSaid { (409, "unavailable") } else { (403, "cap_exceeded") });
         }
         let mut seats = self.free();
@@ -34,12 +35,47 @@ impl Sale {
         let used_at = self.orders.iter().filter(|order| order.user == user).map(|order| order.at).max();
         let placed_at = used_at.map_or(now, |used_at| now.max(used_at + 1));
         let id = format!("hold-{}", self.holds.len());
-        let claim = admitted.then(|| format!("claim-{user}"));
+        let claim = admitted.then(|| self.claim_of(user));
         self.holds.push(Hold { id, user: user.into(), claim, seats, placed_at, ended_at: None, state: "live" });
         if self.bug == Bug::RefusedHoldKept && self.holds.len() == 20 {
             return Err((409, "unavailable"));
         }
         Ok(self.holds.len() - 1)
+    }
+
+    /// The account's latest place must be one that is inside.
+    fn may_shop(&self, user: &str, now: i64) -> Result<(), No> {
+        if matches!(self.bug, Bug::ReplayedAdmissionAccepted | Bug::AdmissionOfOtherSale | Bug::PathTrickOpens) {
+            return Ok(());
+        }
+        let entry = self.place_of.get(user).map(|place| &self.entries[*place]);
+        match entry.and_then(|entry| entry.claimed_at.map(|at| (at, entry.ended_at))) {
+            Some((_, Some(_))) => Err((403, "admission_used")),
+            Some((claimed_at, None)) if now - claimed_at >= self.shopping_ms => Err((403, "admission_expired")),
+            Some(_) => Ok(()),
+            None => Err((403, "admission_invalid")),
+        }
+    }
+
+    fn tickets_of(&self, user: &str) -> usize {
+        self.orders.iter().filter(|order| order.user == user).map(|order| order.tickets.len()).sum()
+    }
+
+    /// All accounts of a network have one cap together.
+    pub(crate) fn may_network_hold(&mut self, user: &str, network: [u8; 3], quantity: usize) -> Result<(), No> {
+        let members = self.networks.entry(network).or_default();
+        members.insert(user.into());
+        let members = members.clone();
+        let held = |user: &String| self.live_hold(user).map_or(0, |hold| hold.seats.len());
+        let has: usize = members.iter().map(|member| self.tickets_of(member) + held(member)).sum();
+        let over = self.max_tickets_of_network > 0 && has + quantity > self.max_tickets_of_network;
+        if over && self.bug != Bug::ClusterCapIgnored { Err((403, "cluster_cap_exceeded")) } else { Ok(()) }
+    }
+
+    /// Names the claim of the account's latest place.
+    fn claim_of(&self, user: &str) -> String {
+        let place = self.place_of.get(user).map_or(0, |place| self.entries[*place].position);
+        format!("claim-{user}-{place}")
     }
 
     fn plant_in_hold(&mut self, seats: &mut [usize]) {
@@ -58,7 +94,10 @@ impl Sale {
     pub(crate) fn release(&mut self, user: &str, id: &str, now: i64) -> Result<(), No> {
         let hold =
             self.holds.iter().position(|hold| hold.id == id && hold.user == user).ok_or((404, "hold_not_found"))?;
-        self.end_hold(hold, "released", now);
+        self.end_hold(hold, if self.bug == Bug::ReleasedHoldStaysLive { "live" } else { "released" }, now);
+        if self.bug == Bug::ReleasedHoldStaysLive {
+            self.holds[hold].ended_at = None;
+        }
         Ok(())
     }
 
@@ -80,6 +119,7 @@ impl Sale {
             .ok_or((404, "hold_not_found"))?;
         match self.holds[hold].state {
             "live" => {}
+            "sold" if self.bug == Bug::DoubleSubmitMakesTwoOrders => {}
             "sold" => return Err((409, "hold_used")),
             _ => return Err((410, "hold_expired")),
         }
@@ -94,7 +134,7 @@ impl Sale {
         (self.holds[hold].state, self.holds[hold].ended_at) = ("sold", Some(now));
         let number = self.orders.len();
         let tickets = seats.iter().map(|seat| Ticket { id: format!("ticket-{number}-{seat}"), seat: *seat }).collect();
-        let (hold, claim) = (hold_id.into(), format!("claim-{user}"));
+        let (hold, claim) = (hold_id.into(), self.claim_of(user));
         self.orders.push(Order { id: format!("order-{number}"), user: user.into(), hold, claim, tickets, at: now });
         if let Some(place) = self.place_of.get(user) {
             self.entries[*place].ended_at = Some(now);
