@@ -19,7 +19,7 @@ const PEOPLE: usize = 10;
 /// The shortest that a sale may have.
 const SHOPPING_WINDOW_SEC: u64 = 1;
 /// A call comes within a tick; this is a server that calls nobody.
-const PATIENCE_US: u64 = 10_000_000;
+const PATIENCE_US: u64 = 5_000_000;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub(crate) async fn make(

@@ -1,5 +1,5 @@
 //! Connections that fans share: above ten thousand fans there are not files enough for one each. One fan's requests never
-//! overlap, and a connection carries one request at a time; who finds none free waits, which shows as schedule lag.
+//! overlap, and a connection carries one request at a time; who finds none free waits, which shows in its response time.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -68,7 +68,7 @@ impl Fan {
     async fn try_forged(&mut self, number: u64) -> Option<()> {
         let stolen = self.me.stage.news.overheard(false);
         // Half of them are a real one with its signature changed.
-        let forged = match stolen.filter(|_| number.is_multiple_of(2)) {
+        let forged = match stolen.filter(|_| self.turn(number, 2) == 0) {
             Some(token) => other_signature(&token),
             None => FORGED.to_owned(),
         };
@@ -80,8 +80,7 @@ impl Fan {
     async fn try_from_elsewhere(&mut self, number: u64) -> Option<()> {
         let Some(elsewhere) = self.me.stage.news.elsewhere.clone() else { return Some(()) };
         let admissions = &elsewhere.admissions;
-        let at = usize::try_from(number + u64::from(self.me.number)).unwrap_or(0) % admissions.len().max(1);
-        let Some(admission) = admissions.get(at) else { return Some(()) };
+        let Some(admission) = admissions.get(self.turn(number, admissions.len())) else { return Some(()) };
         let credential = Credential::Admission(admission);
         self.try_shop(Attack::ForeignSale, number, credential, vec![]).await?;
         let key = self.key(&format!("x{number}"));
@@ -93,7 +92,7 @@ impl Fan {
 
     async fn try_path(&mut self, number: u64) -> Option<()> {
         let session = self.session.clone();
-        let trick = TRICKS[usize::try_from(number).unwrap_or(0) % TRICKS.len()];
+        let trick = TRICKS[self.turn(number, TRICKS.len())];
         let path = trick.replace("{id}", &self.me.stage.sales[self.me.sale].sale_id);
         let key = self.key(&format!("t{number}"));
         let hold = self.to_hold(Credential::Session(&session), 1, &key, Why::Attack(Attack::Path));
@@ -125,6 +124,12 @@ impl Fan {
         }
     }
 
+    /// Which of so many ways this try goes: each attacker begins with another one.
+    fn turn(&self, number: u64, ways: usize) -> usize {
+        let turns = number + u64::from(self.me.number);
+        usize::try_from(turns % (ways.max(1) as u64)).expect("below the number of ways")
+    }
+
     /// Seats, a hold or a checkout in turn.
     async fn try_shop(
         &mut self,
@@ -135,7 +140,7 @@ impl Fan {
     ) -> Option<()> {
         let why = Why::Attack(attack);
         let key = self.key(&format!("{}-{number}", attack as u8));
-        let sending = match number % 3 {
+        let sending = match self.turn(number, 3) {
             0 => Sending { path: self.sale_path("seats"), credential, ..self.sending(Op::Seats, why) },
             1 => self.to_hold(credential, 1, &key, why),
             _ => Sending {

@@ -147,15 +147,21 @@ impl Fan {
     /// Sends one operation over the device it names and records it, whatever comes of it. `None` when the run ended before
     /// the answer.
     async fn call(&mut self, sending: Sending<'_>) -> Option<Reply> {
-        let reply = match self.me.stage.shared.as_ref().filter(|_| self.plan.habits.ring.is_none()) {
-            Some(shared) => {
-                let mut lent = self.me.stage.unless_over(shared.lend()).await?;
-                self.me.exchange(lent.conn(), sending, self.last_answer_us).await
-            }
-            None => {
-                self.need_devices(sending.device + 1);
-                self.me.exchange(&mut self.devices[sending.device], sending, self.last_answer_us).await
-            }
+        let shared = self.me.stage.shared.clone().filter(|_| self.plan.habits.ring.is_none());
+        let began_us = self.me.stage.clock.now_us();
+        let lent = match &shared {
+            Some(shared) => self.me.stage.unless_over(shared.lend()).await,
+            None => None,
+        };
+        let reply = if let Some(mut lent) = lent {
+            // A server that keeps them all busy is slow: that is no delay of the generator.
+            let waited_us = self.me.stage.clock.now_us() - began_us;
+            let free_us = sending.intended_us.max(self.last_answer_us) + waited_us;
+            self.me.exchange(lent.conn(), sending, free_us).await
+        } else {
+            // Its own; and where the run ended before one was free, it is recorded as never answered.
+            self.need_devices(sending.device + 1);
+            self.me.exchange(&mut self.devices[sending.device], sending, self.last_answer_us).await
         };
         self.last_answer_us = self.me.stage.clock.now_us();
         self.note_failure(reply.as_ref().map(|reply| &reply.outcome));

@@ -143,6 +143,6 @@ mod tests {
 
     #[test]
     fn golden_plan_hash() {
-        assert_eq!(plan(&knobs(&[])).sha256(), "6889791fa41e45bdd73b1d5970139f4e17b1278173d2d2a08bd78b5c0d9986c8");
+        assert_eq!(plan(&knobs(&[])).sha256(), "ad21a439e7c71ca74ab6c0604302652c0203406fa73354e69e7bb4e258a1f8f9");
     }
 }
