@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use crate::plan::Shape;
-use crate::record::Reached;
+use crate::record::{Reached, Second};
 use crate::sampler::Samples;
 use crate::stage::Stage;
 
@@ -18,8 +18,12 @@ pub enum ProgressMode {
     /// A line a second: for a log.
     PerSecond,
     /// Called once a second.
-    Callback(Arc<dyn Fn(&Progress) + Send + Sync>),
+    Callback(Callback),
+    /// Shown, and called too.
+    And(Box<ProgressMode>, Callback),
 }
+
+type Callback = Arc<dyn Fn(&Progress) + Send + Sync>;
 
 impl fmt::Debug for ProgressMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,6 +32,7 @@ impl fmt::Debug for ProgressMode {
             ProgressMode::Line => "Line",
             ProgressMode::PerSecond => "PerSecond",
             ProgressMode::Callback(_) => "Callback",
+            ProgressMode::And(..) => "And",
         })
     }
 }
@@ -38,6 +43,8 @@ pub struct Progress {
     /// "doors in 2 s", "ramp up", "steady" or "ramp down".
     pub phase: String,
     pub elapsed_sec: u64,
+    /// The sale that the run is about.
+    pub sale_id: String,
     /// People waiting, by the server's last sample.
     pub queue_depth: Option<u64>,
     pub joined: u64,
@@ -47,6 +54,10 @@ pub struct Progress {
     pub requests_per_sec: u64,
     /// Failures so far: no answer, or a refusal that was not expected.
     pub errors: u64,
+    /// Requests settled so far.
+    pub requests_total: u64,
+    /// Of these, refused as the plan expected.
+    pub blocked_total: u64,
 }
 
 impl fmt::Display for Progress {
@@ -75,9 +86,19 @@ pub(crate) async fn show(mode: ProgressMode, stage: Stage, shape: Shape, samples
         let requests = progress.requests_per_sec;
         progress.requests_per_sec = requests - last_requests;
         last_requests = requests;
-        match &mode {
+        mode.tell(&progress);
+    }
+}
+
+impl ProgressMode {
+    fn tell(&self, progress: &Progress) {
+        match self {
             ProgressMode::Silent => {}
-            ProgressMode::Callback(tell) => tell(&progress),
+            ProgressMode::Callback(tell) => tell(progress),
+            ProgressMode::And(shown, tell) => {
+                shown.tell(progress);
+                tell(progress);
+            }
             ProgressMode::PerSecond => eprintln!("{progress}"),
             ProgressMode::Line => {
                 let mut err = std::io::stderr();
@@ -95,19 +116,20 @@ fn look(stage: &Stage, shape: Shape, samples: &Samples) -> Progress {
         None => format!("doors in {} s", (stage.doors_us - now).div_ceil(1_000_000)),
     };
     stage.recorder.look(|recorded| {
-        let (requests, errors) = recorded
-            .seconds
-            .iter()
-            .fold((0, 0), |(requests, errors), second| (requests + second.requests, errors + second.failed));
+        let sum = |of: fn(&Second) -> u64| recorded.seconds.iter().map(of).sum();
+        let requests = sum(|second| second.requests);
         Progress {
             phase,
             elapsed_sec: now / 1_000_000,
+            sale_id: stage.sales.first().map(|sale| sale.sale_id.to_string()).unwrap_or_default(),
             queue_depth: samples.last_stats().map(|stats| stats.waiting),
             joined: recorded.count(Reached::Joined),
             admitted: recorded.count(Reached::Admitted),
             tickets_sold: recorded.tickets,
             requests_per_sec: requests,
-            errors,
+            errors: sum(|second| second.failed),
+            requests_total: requests,
+            blocked_total: sum(|second| second.refused),
         }
     })
 }

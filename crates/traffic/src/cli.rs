@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod lab;
 mod scan_verify;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use server::config::{DEV_ADMIN_KEY, Secret, Settings};
 pub(crate) use self::audit::{AuditCommand, AuditVerifyArgs};
 use self::bench::BENCH_EXAMPLES;
 pub(crate) use self::bench::{BenchArgs, BenchBareArgs, Measure};
+pub(crate) use self::lab::{LabCommand, RunnerArgs};
 use self::scan_verify::SCAN_VERIFY_EXAMPLES;
 pub(crate) use self::scan_verify::ScanVerifyArgs;
 use crate::telemetry;
@@ -64,6 +66,11 @@ pub(crate) enum Command {
     /// Run a load scenario against a server and judge it
     #[command(after_help = SIM_EXAMPLES)]
     Sim(Box<SimArgs>),
+    /// Around load runs: who does them
+    Lab {
+        #[command(subcommand)]
+        command: LabCommand,
+    },
     /// Look at the machine before a sale and say what to do; exit 1 when something would stop it
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Box<DoctorArgs>),

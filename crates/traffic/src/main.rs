@@ -13,6 +13,7 @@ mod openapi;
 mod private_server;
 mod ready;
 mod real;
+mod runner;
 mod scan_verify;
 mod seed;
 mod serve;
@@ -24,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use cli::{AuditCommand, Cli, Command};
+use cli::{AuditCommand, Cli, Command, LabCommand};
 
 /// Many small allocations on two cores: a good third faster than the system's allocator under load.
 #[global_allocator]
@@ -53,6 +54,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Audit { command: AuditCommand::Verify(args) } => audit::verify(&args),
         Command::ScanVerify(args) => scan_verify::run(&args),
         Command::Sim(args) => sim::run(&args),
+        Command::Lab { command: LabCommand::Runner(args) } => runner::run(&args),
         Command::Ready(args) => ready::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Migrate(args) => migrate::run(&args),

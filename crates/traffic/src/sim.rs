@@ -7,6 +7,7 @@ use lab::{Knobs, LabError, Origin, ProgressMode, RunOptions};
 
 use crate::cli::{SimArgs, is_loopback};
 use crate::private_server::PrivateServer;
+use crate::runner::{Entered, Found};
 use crate::{EXIT_FAILED, EXIT_USAGE, http, real, signals};
 
 pub(crate) fn run(args: &SimArgs) -> anyhow::Result<ExitCode> {
@@ -43,7 +44,8 @@ fn play(args: &SimArgs, scenario: &str) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let server = private_server(args).await?;
         let base_url = server.as_ref().map_or_else(|| args.target.base_url(), |server| server.base_url.as_str());
-        let options = RunOptions {
+        let (stop, stopped) = signals::shutdown_too()?;
+        let mut options = RunOptions {
             scenario: scenario.to_owned(),
             knobs,
             base_url: base_url.to_owned(),
@@ -57,9 +59,18 @@ fn play(args: &SimArgs, scenario: &str) -> anyhow::Result<ExitCode> {
             progress: if std::io::stderr().is_terminal() { ProgressMode::Line } else { ProgressMode::PerSecond },
             sale_id,
             thresholds: Vec::new(),
-            stop: signals::shutdown()?,
+            stop: stopped,
         };
-        let report = lab::run(&options).await?;
+        // A server that is there for this run alone has no list that anybody reads.
+        let entered = if server.is_none() { Entered::begin(&options, stop).await } else { None };
+        if let Some(entered) = &entered {
+            options.progress = entered.watched(options.progress);
+        }
+        let done = lab::run(&options).await;
+        if let Some(entered) = entered {
+            entered.finish(&Found::from(&done)).await;
+        }
+        let report = done?;
         print!("{}", report.render_table());
         for file in report.files() {
             println!("{}", file.display());

@@ -14,6 +14,7 @@ mod moving;
 mod process;
 mod redis;
 mod roles;
+mod runner;
 mod scenarios;
 mod settings;
 mod storage_errors;
