@@ -60,6 +60,9 @@ find_postgres() {
 # Ends everything: first who speaks to people, last what the others need. Removes the folder unless KEEP is set.
 stop_cluster() {
     find_postgres
+    # What it is doing is delivered while there is somebody to take it.
+    send TERM runner
+    wait_gone runner
     send QUIT nginx
     send TERM 'api-*'
     send TERM 'worker-*'

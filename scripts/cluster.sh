@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Starts a whole cluster on this machine, in the background, on free ports and in a temporary folder: PostgreSQL, Redis, API
-# nodes, workers, and nginx in front. `make cluster` calls this.
+# nodes, workers, nginx in front, and one load runner. `make cluster` calls this.
 #   API_NODES    3
 #   WORKERS      2
 #   PORT         of nginx; by default a free one
@@ -184,10 +184,12 @@ worker_ports=("${ports[@]:3+API_NODES}")
 database_password=$(secret) redis_password=$(secret)
 ADMIN_API_KEY=${ADMIN_API_KEY:-$(secret)}
 JWT_SECRET=$(secret)
+RUNNER_KEY=$(secret)
+LOADTEST_RUNNER=off            # one for all nodes, which comes through nginx as people do
 DATABASE_URL=postgres://traffic:$database_password@127.0.0.1:$postgres_port/traffic
 REDIS_URL=redis://default:$redis_password@127.0.0.1:$redis_port
 TRUSTED_PROXIES=127.0.0.1/32   # not 127.0.0.0/8: there the lab's fans have their addresses
-export ADMIN_API_KEY JWT_SECRET DATABASE_URL REDIS_URL TRUSTED_PROXIES DB_MAX_CONNS
+export ADMIN_API_KEY JWT_SECRET RUNNER_KEY LOADTEST_RUNNER DATABASE_URL REDIS_URL TRUSTED_PROXIES DB_MAX_CONNS
 (umask 077 && echo "$ADMIN_API_KEY" >"$CLUSTER_DIR/admin.key")
 
 start_postgres
@@ -202,6 +204,7 @@ for ((number = 1; number <= WORKERS; number++)); do
     wait_for "worker-$number" ready "http://127.0.0.1:${worker_ports[number - 1]}"
 done
 start_nginx
+start runner "$BIN" lab runner --base-url "http://127.0.0.1:$PORT"
 
 (umask 077 && : >"$CLUSTER_DIR/addresses")
 {

@@ -38,7 +38,8 @@ python3 -m venv "$TMP/venv"
 
 { read -r port; read -r k6_port; } < <(free_ports 2)
 URL=http://127.0.0.1:$port
-env -i PATH="$PATH" HOME="$TMP" "$BIN" serve --dev --log warn --http-addr "127.0.0.1:$port" \
+# No other load than ours.
+env -i PATH="$PATH" HOME="$TMP" LOADTEST_RUNNER=off "$BIN" serve --dev --log warn --http-addr "127.0.0.1:$port" \
     --database-url "sqlite://$TMP/traffic.db" >"$TMP/server.log" 2>&1 &
 SERVER=$!
 for _ in $(seq 600); do

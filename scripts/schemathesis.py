@@ -67,6 +67,8 @@ def prepare():
     order = ask("POST", f"/v1/sales/{open_sale}/checkout", {"hold_id": hold, "idempotency_key": "c"}, admission)
     _, shopping = inside(open_sale, "shopper")
 
+    run = ask("POST", "/v1/demo/loadtest", {"scenario": "launch_spike"})["run_id"]
+
     operations(r"^/v1/(me|orders$|tickets$|tickets/transfer)", buyer)
     operations(r"^/v1/orders/", buyer, id=order["order_id"])
     operations(r"^/v1/tickets/\{", buyer, id=order["ticket_ids"][0])
@@ -75,6 +77,8 @@ def prepare():
     operations(r"^/v1/sales/.*(seats|holds|checkout)", shopping, id=open_sale)
     operations(r"^/v1/admin/(events|sales|audit|accounts/bulk)$", ADMIN)
     operations(r"^/v1/admin/sales/\{id\}", ADMIN, id=spare)
+    operations(r"^/v1/demo/loadtest/", None, run_id=run)
+    operations(r"^/v1/demo/runner/", ADMIN)
 
 
 def yeses(path):

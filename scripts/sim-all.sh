@@ -33,7 +33,7 @@ start_server() {
     export BASE_URL
     unset ADMIN_API_KEY DEMO_API_KEY
     # Ctrl-C is for the run, which still needs its server.
-    setsid "$BIN" serve --dev --log warn --http-addr "${BASE_URL#http://}" --database-url "sqlite://$TMP/traffic.db" \
+    LOADTEST_RUNNER=off setsid "$BIN" serve --dev --log warn --http-addr "${BASE_URL#http://}" --database-url "sqlite://$TMP/traffic.db" \
         >"$TMP/server.log" 2>&1 &
     SERVER=$!
     for _ in $(seq 600); do

@@ -11,7 +11,7 @@ TRAFFIC_BIN=$(realpath "${TRAFFIC_BIN:-${CARGO_TARGET_DIR:-target}/debug/traffic
 TRAFFIC_DATA=$TMP/data
 TMPDIR=$TMP   # the cluster's folder is made in here
 export TRAFFIC_BIN TRAFFIC_DATA TMPDIR
-unset HOST PORT DATABASE_URL REDIS_URL ADMIN_API_KEY DEMO_API_KEY SALE_ID SEED BASE_URL API_NODES WORKERS KEEP
+unset HOST PORT DATABASE_URL REDIS_URL ADMIN_API_KEY DEMO_API_KEY RUNNER_KEY SALE_ID SEED BASE_URL API_NODES WORKERS KEEP
 PATH=$PATH:/usr/sbin
 chmod 711 "$TMP"   # PostgreSQL and nginx run as users of their own
 children=()
@@ -273,7 +273,8 @@ for seconds in 0.4 1.2 2.2; do
 done
 
 echo "a cluster"
-run scripts/cluster.sh
+# Its runner judges no times, for the same reason as below.
+LOADTEST_NO_TIME_LIMITS=true run scripts/cluster.sh
 check "it starts" exits 0
 started=$OUT
 check "it says how to stop" says "make cluster-stop"
@@ -282,11 +283,11 @@ for address in "Load Control Center +http://localhost:[0-9]+/" "demo sale +[0-9a
     check "it prints ${address%% +*}" says "$address"
 done
 cluster=$(cat "$TRAFFIC_DATA/cluster")
-check "eight servers run" same 8 "$(wc -l <"$cluster/processes")"
+check "nine processes run" same 9 "$(wc -l <"$cluster/processes")"
 check "its secrets are private" same "600 600" "$(stat -c %a "$cluster/addresses" "$cluster/admin.key" | xargs)"
 run scripts/cluster.sh
 check "a second start says that it runs" says "already runs"
-check "and starts nothing" same 8 "$(wc -l <"$cluster/processes")"
+check "and starts nothing" same 9 "$(wc -l <"$cluster/processes")"
 listed() { sed -n "s/^$1 *//p" "$cluster/addresses" | cut -d ' ' -f 1; }
 DATABASE_URL=$(listed database)
 export DATABASE_URL
@@ -311,6 +312,16 @@ sale=$(curl -sS --max-time 5 "$(cat "$cluster/url")/v1/demo/dashboard" | sed -n 
 run scripts/traffic.sh assert-queue --sale "$sale" --database-url
 check "assert-queue agrees, from the database" exits 0
 check "on all of the line" says "^entries 100 "
+
+# The same asked for over HTTP, of whatever node, and done by the runner apart.
+wish='{"scenario":"launch_spike","vus_max":50,"ramp_up":"1s","steady":"20s","ramp_down":"5s","total_seats":50}'
+asked=$(curl -sS --max-time 10 -H 'Content-Type: application/json' -d "$wish" "$(cat "$cluster/url")/v1/demo/loadtest" | sed -n 's/.*"run_id":"\([^"]*\)".*/\1/p')
+state() { curl -sS --max-time 10 "$(cat "$cluster/url")/v1/demo/loadtest/$asked" | sed -n 's/.*"status":"\([^"]*\)".*/\1/p'; }
+for _ in {1..120}; do
+    case $(state) in queued | running) sleep 0.5 ;; *) break ;; esac
+done
+check "a run that is asked for is done by the runner" same passed "$(state)"
+check "and its report is kept" test -n "$(curl -sS --fail --max-time 10 "$(cat "$cluster/url")/v1/demo/loadtest/$asked/report.json")"
 
 pid=$(sed -n 's/^api-2 \([0-9]*\) .*/\1/p' "$cluster/processes")
 kill -KILL "$pid"

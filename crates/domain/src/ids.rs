@@ -60,6 +60,8 @@ ids! {
     OrderId
     /// One sold seat.
     TicketId
+    /// One load run.
+    RunId
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! - **hold**: seats kept for one fan for a short time. **order**: what is paid for a hold. **ticket**: one sold seat.
 //! - **code**: the signed text on a ticket; each **version** of a ticket has one. **scan**: a **gate** asks whether a code is
 //!   let in. **held back**: the seat of a cancelled ticket that the operator keeps.
+//! - **load run**: one rehearsal of a sale by the load lab. **runner**: the process that does it.
 
 pub mod admission;
 pub mod best_available;
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod door;
 pub mod hold;
 pub mod ids;
+pub mod load_run;
 pub mod money;
 pub mod order;
 pub mod refusal;
@@ -29,6 +31,6 @@ pub mod seat_map;
 pub mod waiting_room;
 
 pub use clock::{Clock, Timestamp};
-pub use ids::{AccountId, ClaimId, EventId, HoldId, OrderId, SaleId, TicketId};
+pub use ids::{AccountId, ClaimId, EventId, HoldId, OrderId, RunId, SaleId, TicketId};
 pub use money::Money;
 pub use refusal::Refusal;

@@ -17,8 +17,8 @@ use crate::LabError;
 pub(crate) const FAN_BODY_LIMIT: usize = 4 << 20;
 /// An export of a million entries is some 400 MiB.
 pub(crate) const EXPORT_BODY_LIMIT: usize = 1 << 30;
-/// hyper's smallest read buffer: keeps a waiting fan well under 30 KiB.
-const READ_BUFFER: usize = 8 << 10;
+/// A head of an answer fits several times; a long body is read in pieces. Ten thousand fans have one each.
+const READ_BUFFER: usize = 4 << 10;
 
 /// Where the run goes, checked once: `http` only, and loopback only unless remote was asked for.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::plan::Shape;
 use crate::preview::sparkline;
-use crate::record::Reached;
+use crate::record::{Reached, Second};
 use crate::sampler::Samples;
 use crate::so_far::SoFarCheck;
 use crate::stage::Stage;
@@ -20,8 +20,12 @@ pub enum ProgressMode {
     /// A line a second: for a log.
     PerSecond,
     /// Called once a second.
-    Callback(Arc<dyn Fn(&Progress) + Send + Sync>),
+    Callback(Callback),
+    /// Shown, and called too.
+    And(Box<ProgressMode>, Callback),
 }
+
+type Callback = Arc<dyn Fn(&Progress) + Send + Sync>;
 
 impl fmt::Debug for ProgressMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,6 +34,7 @@ impl fmt::Debug for ProgressMode {
             ProgressMode::Line => "Line",
             ProgressMode::PerSecond => "PerSecond",
             ProgressMode::Callback(_) => "Callback",
+            ProgressMode::And(..) => "And",
         })
     }
 }
@@ -40,6 +45,8 @@ pub struct Progress {
     /// "doors in 2 s", "ramp up", "steady" or "ramp down".
     pub phase: String,
     pub elapsed_sec: u64,
+    /// The sale that the run is about.
+    pub sale_id: String,
     /// People waiting, by the server's last sample.
     pub queue_depth: Option<u64>,
     pub joined: u64,
@@ -49,6 +56,10 @@ pub struct Progress {
     pub requests_per_sec: u64,
     /// Failures so far: no answer, or a refusal that was not expected.
     pub errors: u64,
+    /// Requests settled so far.
+    pub requests_total: u64,
+    /// Of these, refused as the plan expected.
+    pub blocked_total: u64,
     /// People waiting over time, by the server's samples.
     #[serde(skip)]
     pub depths: Vec<u64>,
@@ -103,9 +114,19 @@ pub(crate) async fn show(mode: ProgressMode, stage: Stage, shape: Shape, samples
         let requests = progress.requests_per_sec;
         progress.requests_per_sec = requests - last_requests;
         last_requests = requests;
-        match &mode {
+        mode.tell(&progress, &mut terminal);
+    }
+}
+
+impl ProgressMode {
+    fn tell(&self, progress: &Progress, terminal: &mut Terminal) {
+        match self {
             ProgressMode::Silent => {}
-            ProgressMode::Callback(tell) => tell(&progress),
+            ProgressMode::Callback(tell) => tell(progress),
+            ProgressMode::And(shown, tell) => {
+                shown.tell(progress, terminal);
+                tell(progress);
+            }
             ProgressMode::PerSecond => {
                 let broken = if progress.so_far.iter().any(|check| check.broken > 0) {
                     progress.checks()
@@ -114,7 +135,7 @@ pub(crate) async fn show(mode: ProgressMode, stage: Stage, shape: Shape, samples
                 };
                 eprintln!("{}", format!("{progress}  {broken}").trim_end());
             }
-            ProgressMode::Line => terminal.draw(&progress),
+            ProgressMode::Line => terminal.draw(progress),
         }
     }
 }
@@ -153,19 +174,20 @@ fn look(stage: &Stage, shape: Shape, samples: &Samples) -> Progress {
     };
     let depths = samples.all().iter().filter_map(|sample| Some(sample.stats.as_ref()?.waiting)).collect();
     stage.recorder.look(|recorded| {
-        let (requests, errors) = recorded
-            .seconds
-            .iter()
-            .fold((0, 0), |(requests, errors), second| (requests + second.requests, errors + second.failed));
+        let sum = |of: fn(&Second) -> u64| recorded.seconds.iter().map(of).sum();
+        let requests = sum(|second| second.requests);
         Progress {
             phase,
             elapsed_sec: now / 1_000_000,
+            sale_id: stage.sales.first().map(|sale| sale.sale_id.to_string()).unwrap_or_default(),
             queue_depth: samples.last_stats().map(|stats| stats.waiting),
             joined: recorded.count(Reached::Joined),
             admitted: recorded.count(Reached::Admitted),
             tickets_sold: recorded.tickets,
             requests_per_sec: requests,
-            errors,
+            errors: sum(|second| second.failed),
+            requests_total: requests,
+            blocked_total: sum(|second| second.refused),
             depths,
             so_far: recorded.so_far.checks(),
         }
@@ -181,6 +203,9 @@ mod tests {
         Progress {
             phase: "steady".into(),
             elapsed_sec: 12,
+            sale_id: "sale".into(),
+            requests_total: 9_000,
+            blocked_total: 12,
             queue_depth: Some(340),
             joined: 500,
             admitted: 160,

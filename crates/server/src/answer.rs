@@ -97,6 +97,9 @@ pub fn problem_json(problem: &Problem, request_id: &str) -> Response {
     if let Some(field) = &problem.field {
         body["field"] = json!(field);
     }
+    if let Some(run_id) = problem.run_id {
+        body["run_id"] = json!(run_id);
+    }
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = problem.status;
     let headers = response.headers_mut();

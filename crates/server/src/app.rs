@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::sale::Sale;
 use domain::{Clock, Refusal, SaleId, Timestamp};
+use serde::Serialize;
 use store::counts::Book;
 use store::lease::Lead;
 use store::payment::{Provider, Simulated};
@@ -44,6 +45,19 @@ pub const KEPT_AFTER_END_SEC: i64 = 30 * 86_400;
 /// fan's write.
 const OPERATOR_TIMES: u32 = 8;
 
+/// Each asks the store once a second.
+const RUN_STREAMS_MAX: usize = 32;
+
+/// A load scenario, as whoever starts the node knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Scenario {
+    pub name: &'static str,
+    /// The failure in the world that it stands for.
+    pub stands_for: &'static str,
+    /// False for one that comes with a later version.
+    pub ready: bool,
+}
+
 /// Where ids come from.
 pub trait Ids: Send + Sync + 'static {
     /// A new id, time-ordered (UUID v7).
@@ -77,6 +91,9 @@ pub struct App {
     pub signals: Signals,
     pub connections: Arc<ConnectionCounts>,
     pub streams: Arc<Streams>,
+    /// Who watches load runs: apart, so that they take no place of the fans'.
+    pub run_streams: Arc<Streams>,
+    pub scenarios: Vec<Scenario>,
     pub patience: Option<Duration>,
     /// This life of this node.
     pub instance: Uuid,
@@ -96,6 +113,8 @@ pub struct Outside {
     pub connections: Arc<ConnectionCounts>,
     /// Streams open at a time.
     pub streams_max: usize,
+    /// What load runs there are.
+    pub scenarios: Vec<Scenario>,
     /// How long a request waits for its write, which goes on without it. `None`: for ever.
     pub patience: Option<Duration>,
     /// Only in tests: see [`store::Options`].
@@ -121,7 +140,7 @@ pub enum StartError {
 impl App {
     /// Opens the store, migrates it, loads the read model; takes the lease, where nobody else could.
     pub async fn start(config: Config, outside: Outside) -> Result<Shared, StartError> {
-        let Outside { clock, ids, cores, connections, streams_max, patience, hand_driven_from } = outside;
+        let Outside { clock, ids, cores, connections, streams_max, scenarios, patience, hand_driven_from } = outside;
         // Before the data is touched.
         let ticket_key = config.ticket_key_file.as_deref().map(TicketSigner::read).transpose()?;
         let instance = ids.next();
@@ -169,6 +188,8 @@ impl App {
             signals: Signals::default(),
             connections,
             streams: Arc::new(Streams::new(streams_max)),
+            run_streams: Arc::new(Streams::new(RUN_STREAMS_MAX)),
+            scenarios,
             patience,
             started_at: clock.wall(),
             config,

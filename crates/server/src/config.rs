@@ -54,6 +54,8 @@ pub struct LoadtestCaps {
     pub max_concurrent: u32,
     pub max_steady_sec: u32,
     pub default_vus: u32,
+    /// Of reports and histories together.
+    pub keep_mb: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -83,6 +85,8 @@ pub struct Config {
     pub mail_url: Option<MailUrl>,
     pub mail_from: MailFrom,
     pub lab: bool,
+    /// A load runner lives beside this node, as its child.
+    pub loadtest_runner: bool,
     pub loadtest: LoadtestCaps,
 }
 
@@ -99,10 +103,15 @@ impl Config {
         if read.wrong.is_empty() { Ok(config) } else { Err(ConfigError::new(read.wrong)) }
     }
 
-    /// Settings that are understood and do nothing yet: said at the start, so that nobody relies on them.
+    /// Settings that do nothing beside the others: said at the start, so that nobody relies on them.
     pub fn without_effect(&self) -> Vec<&'static str> {
-        let given = [("runner_key", self.runner_key.is_some())];
+        let given = [("runner_key", self.runner_key.is_some() && !self.lab)];
         given.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
+    }
+
+    /// Whether this process keeps a runner.
+    pub fn has_own_runner(&self) -> bool {
+        self.lab && self.loadtest_runner && self.roles.api
     }
 
     /// Somebody on another machine can connect.
@@ -169,6 +178,7 @@ impl Reader {
             mail_url: self.mail_url(env),
             mail_from: self.mail_from(),
             lab,
+            loadtest_runner: self.parsed("loadtest_runner", parse_on_off).unwrap_or(false),
             loadtest: self.loadtest(),
         };
         self.refuse_half_a_node(&config);
@@ -186,6 +196,7 @@ impl Reader {
             max_concurrent: self.number("loadtest_max_concurrent", 1..=16),
             max_steady_sec: self.number("loadtest_max_steady_sec", 1..=86_400),
             default_vus: self.number("loadtest_default_vus", 1..=1_000_000),
+            keep_mb: self.number("loadtest_keep_mb", 1..=1_000_000),
         };
         if caps.default_vus > caps.max_vus {
             self.refuse("loadtest_default_vus", "is over loadtest_max_vus");
@@ -330,10 +341,16 @@ fn parse_env(text: &str) -> Result<Env, String> {
 
 fn parse_switch(text: &str, env: Env) -> Result<bool, String> {
     match text {
+        "auto" => Ok(env == Env::Development),
+        _ => parse_on_off(text).map_err(|_| format!("is `{text}`, not on, off or auto")),
+    }
+}
+
+fn parse_on_off(text: &str) -> Result<bool, String> {
+    match text {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),
-        "auto" => Ok(env == Env::Development),
-        _ => Err(format!("is `{text}`, not on, off or auto")),
+        _ => Err(format!("is `{text}`, not on or off")),
     }
 }
 

@@ -155,11 +155,14 @@ impl FromRequestParts<Shared> for Operator {
     }
 }
 
+/// Where keys are shown.
+const KEY_HEADERS: [&str; 3] = ["x-admin-key", "x-demo-key", "x-runner-key"];
+
 /// A key that is not the right one; none at all is no guess. Whoever guesses is told in the audit, and after a few of them
 /// a flood. A right key was let through before: nobody who shares the operator's address can lock the operator out.
 fn refused_key(parts: &Parts, app: &Shared, problem: Problem) -> Problem {
-    let shown = |name| parts.headers.get(name).is_some_and(|key| !key.is_empty());
-    if !shown("x-admin-key") && !shown("x-demo-key") && demo_key_in_query(parts).is_none() {
+    let shown = |name: &&str| parts.headers.get(*name).is_some_and(|key| !key.is_empty());
+    if !KEY_HEADERS.iter().any(shown) && demo_key_in_query(parts).is_none() {
         return problem;
     }
     let source = Source::of(parts, &app.config.trusted_proxies);
@@ -202,5 +205,29 @@ impl FromRequestParts<Shared> for Demo {
         let offered = in_header.or_else(|| demo_key_in_query(parts)).unwrap_or_default();
         let may = wanted.matches(offered) || is_operator(&parts.headers, app);
         if may { Ok(Self) } else { Err(refused_key(parts, app, Problem::demo_key())) }
+    }
+}
+
+/// A load runner, by `X-Runner-Key`; the operator is one too. Where the lab is off there is no such page.
+#[derive(Clone, Copy, Debug)]
+pub struct Runner;
+
+impl FromRequestParts<Shared> for Runner {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        if !app.config.lab {
+            return Err(Problem::no_such_page());
+        }
+        let shown = parts.headers.get("x-runner-key");
+        if let (Some(wanted), Some(shown)) = (&app.config.runner_key, shown)
+            && wanted.matches(shown.as_bytes())
+        {
+            return Ok(Self);
+        }
+        if is_rebound(&parts.headers, app) {
+            return Err(Problem::cross_site());
+        }
+        if is_operator(&parts.headers, app) { Ok(Self) } else { Err(refused_key(parts, app, Problem::runner_key())) }
     }
 }

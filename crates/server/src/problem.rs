@@ -1,8 +1,8 @@
 //! Every "no" as `application/problem+json` (RFC 9457). The only place that knows HTTP statuses of refusals.
 
 use axum::response::{IntoResponse, Response};
-use domain::Refusal;
 use domain::sale::FieldError;
+use domain::{Refusal, RunId};
 use http::StatusCode;
 use store::Failure;
 
@@ -20,6 +20,8 @@ pub struct Problem {
     /// The field that is wrong.
     pub field: Option<String>,
     pub retry_after_sec: Option<u64>,
+    /// The load run that is in the way.
+    pub run_id: Option<RunId>,
 }
 
 /// After a refusal for lack of room or time: soon enough for a person, late enough for a crowd.
@@ -31,9 +33,12 @@ const STREAM_RETRY_AFTER_SEC: u64 = 15;
 /// A full room of mails is empty by then.
 const MAIL_RETRY_AFTER_SEC: u64 = 60;
 
+/// A short run is over by then.
+const LOADTEST_RETRY_AFTER_SEC: u64 = 30;
+
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), field: None, retry_after_sec: None }
+        Self { status, code, detail: detail.into(), field: None, retry_after_sec: None, run_id: None }
     }
 
     fn retry(self, sec: u64) -> Self {
@@ -55,6 +60,36 @@ impl Problem {
 
     pub fn demo_key() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "demo_key_invalid", "This needs the demo key in X-Demo-Key or ?demo_key=.")
+    }
+
+    pub fn runner_key() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "runner_key_invalid", "This needs a load runner's key in X-Runner-Key.")
+    }
+
+    pub fn invalid_scenario(detail: String) -> Self {
+        let problem = Self::new(StatusCode::BAD_REQUEST, "invalid_scenario", detail);
+        Self { field: Some("scenario".to_owned()), ..problem }
+    }
+
+    pub fn run_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "run_not_found", "There is no load run with this id.")
+    }
+
+    pub fn run_lost() -> Self {
+        let detail = "This load run does not belong to this claim, or not any more.";
+        Self::new(StatusCode::CONFLICT, "run_lost", detail)
+    }
+
+    pub fn not_kept(name: &str) -> Self {
+        let detail = format!("This load run has no {name}, or it is not kept any more.");
+        Self::new(StatusCode::NOT_FOUND, "not_kept", detail)
+    }
+
+    pub fn loadtest_busy(in_the_way: RunId) -> Self {
+        let detail =
+            format!("As many load runs wait as may. Run {in_the_way} goes first: wait for its end, or stop it.");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "loadtest_busy", detail).retry(LOADTEST_RETRY_AFTER_SEC);
+        Self { run_id: Some(in_the_way), ..problem }
     }
 
     pub fn cross_site() -> Self {

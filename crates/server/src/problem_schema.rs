@@ -52,7 +52,9 @@ fn schema() -> Object {
         ("request_id", said("to find the request in the log")),
         ("status", status),
     ];
-    let schema = ObjectBuilder::new().property("field", said("the field or header that is wrong, where it is one"));
+    let schema = ObjectBuilder::new()
+        .property("field", said("the field or header that is wrong, where it is one"))
+        .property("run_id", said("the load run that is in the way, where one is"));
     let schema = members.into_iter().fold(schema, |schema, (name, of)| schema.property(name, of).required(name));
     schema.description(Some("Why not (RFC 9457).".to_owned())).build()
 }

@@ -21,8 +21,8 @@ use crate::browser;
 use crate::problem::Problem;
 use crate::problem_schema;
 use crate::routes::{
-    admin, auth, checkout, demo, docs, health, holds, login_code, orders, pages, proof_of_work, sales, seats, stream,
-    tickets, waiting_room,
+    admin, auth, checkout, demo, docs, health, holds, login_code, orders, pages, proof_of_work, runs, sales, seats,
+    stream, tickets, waiting_room,
 };
 
 #[derive(OpenApi)]
@@ -89,6 +89,20 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(demo::reset))
         .routes(routes!(demo::adopt))
         .routes(routes!(demo::dashboard))
+        .routes(routes!(runs::ask))
+        .routes(routes!(runs::list))
+        .routes(routes!(runs::one))
+        .routes(routes!(runs::stop))
+        .routes(routes!(runs::events::events))
+        .routes(routes!(runs::files::page))
+        .routes(routes!(runs::files::report))
+        .routes(routes!(runs::files::history))
+        .routes(routes!(runs::files::export))
+        .routes(routes!(runs::runner::claim))
+        .routes(routes!(runs::runner::register))
+        .routes(routes!(runs::runner::progress))
+        .routes(routes!(runs::runner::part))
+        .routes(routes!(runs::runner::finish))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
@@ -157,8 +171,10 @@ fn describe(mut api: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
         "`Admission <token>`, from the status answer of a fan who is inside",
     )));
     let admin = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Admin-Key")));
+    let runner = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Runner-Key")));
     let components = api.components.get_or_insert_default();
-    for (name, scheme) in [("session", bearer), ("admission", admission), ("admin", admin)] {
+    let schemes = [("session", bearer), ("admission", admission), ("admin", admin), ("runner", runner)];
+    for (name, scheme) in schemes {
         components.add_security_scheme(name, scheme);
     }
     api

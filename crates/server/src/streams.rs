@@ -33,6 +33,16 @@ impl Streams {
         self.lock().open
     }
 
+    /// Counts in a stream of nobody in particular.
+    pub fn enter_unnamed(self: &Arc<Self>) -> Result<Open, Problem> {
+        let mut all = self.lock();
+        if all.open >= self.most {
+            return Err(Problem::streams_full());
+        }
+        all.open += 1;
+        Ok(Open { streams: Arc::clone(self), account: None })
+    }
+
     /// Counts a stream in. The newest is refused, not the oldest ended: a page in the background that opens stream after
     /// stream must not take them from the page that somebody looks at.
     pub fn enter(self: &Arc<Self>, account: AccountId) -> Result<Open, Problem> {
@@ -46,7 +56,7 @@ impl Streams {
         }
         all.open += 1;
         all.counts.insert(account, of_account + 1);
-        Ok(Open { streams: Arc::clone(self), account })
+        Ok(Open { streams: Arc::clone(self), account: Some(account) })
     }
 
     fn lock(&self) -> MutexGuard<'_, ByAccount> {
@@ -57,17 +67,18 @@ impl Streams {
 /// One stream's place in the counts, given back on drop.
 pub struct Open {
     streams: Arc<Streams>,
-    account: AccountId,
+    account: Option<AccountId>,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         let mut all = self.streams.lock();
         all.open -= 1;
-        if let Some(count) = all.counts.get_mut(&self.account) {
+        let Some(account) = self.account else { return };
+        if let Some(count) = all.counts.get_mut(&account) {
             *count -= 1;
             if *count == 0 {
-                all.counts.remove(&self.account);
+                all.counts.remove(&account);
             }
         }
     }
@@ -95,6 +106,15 @@ mod tests {
         mine.pop();
         let _third = enter(3).unwrap();
         assert_eq!(streams.open(), STREAMS_PER_ACCOUNT + 1);
+    }
+
+    #[test]
+    fn streams_of_nobody_have_the_one_cap() {
+        let streams = Arc::new(Streams::new(STREAMS_PER_ACCOUNT + 1));
+        let mut open: Vec<Open> = (0..=STREAMS_PER_ACCOUNT).map(|_| streams.enter_unnamed().unwrap()).collect();
+        assert!(streams.enter_unnamed().is_err());
+        open.pop();
+        assert!(streams.enter_unnamed().is_ok());
     }
 
     #[test]

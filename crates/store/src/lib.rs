@@ -35,6 +35,7 @@ mod postgres;
 pub mod queue;
 pub mod report;
 mod rows;
+pub mod runs;
 pub mod sale_changes;
 pub mod settlement;
 mod sqlite;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a step that was released is never changed; a later one is added.
 
-pub(crate) const STEPS: [&str; 11] = [
+pub(crate) const STEPS: [&str; 12] = [
     include_str!("migrations/0001_accounts.sql"),
     include_str!("migrations/0002_sales.sql"),
     include_str!("migrations/0003_waiting_room.sql"),
@@ -14,6 +14,7 @@ pub(crate) const STEPS: [&str; 11] = [
     include_str!("migrations/0009_login_codes.sql"),
     include_str!("migrations/0010_signals.sql"),
     include_str!("migrations/0011_counts.sql"),
+    include_str!("migrations/0012_lab.sql"),
 ];
 
 /// The schema version that this program works with.

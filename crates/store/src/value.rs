@@ -70,7 +70,7 @@ macro_rules! from_ids {
     )*};
 }
 
-from_ids!(AccountId EventId SaleId ClaimId HoldId OrderId TicketId);
+from_ids!(AccountId EventId SaleId ClaimId HoldId OrderId TicketId RunId);
 
 /// One row of a result. The getters panic on a column of another kind: that is a bug in the statement beside them, the
 /// writer catches it, and nothing is committed.

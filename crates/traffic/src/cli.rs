@@ -16,7 +16,7 @@ use server::config::{DEV_ADMIN_KEY, Secret, Settings};
 pub(crate) use self::audit::{AuditCommand, AuditVerifyArgs};
 use self::bench::BENCH_EXAMPLES;
 pub(crate) use self::bench::{BenchArgs, BenchBareArgs, Measure};
-pub(crate) use self::lab::{CompareArgs, LabCommand, PlanArgs, ReplayArgs, ReportArgs, ScenariosArgs};
+pub(crate) use self::lab::{CompareArgs, LabCommand, PlanArgs, ReplayArgs, ReportArgs, RunnerArgs, ScenariosArgs};
 use self::scan_verify::SCAN_VERIFY_EXAMPLES;
 pub(crate) use self::scan_verify::ScanVerifyArgs;
 use self::sim::SIM_EXAMPLES;
@@ -69,7 +69,7 @@ pub(crate) enum Command {
     /// Run a load scenario against a server and judge it
     #[command(after_help = SIM_EXAMPLES)]
     Sim(Box<SimArgs>),
-    /// Look at plans and reports of load runs, compare two, replay a trace
+    /// Around load runs: plans and reports, comparing two, replaying a trace, and who does them
     Lab {
         #[command(subcommand)]
         command: LabCommand,

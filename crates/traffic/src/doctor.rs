@@ -132,7 +132,7 @@ fn settings(config: &Config) -> Check {
     if idle.is_empty() {
         return Check::ok("settings", env);
     }
-    let found = format!("{env}; without effect in this version: {}", idle.join(", "));
+    let found = format!("{env}; without effect here: {}", idle.join(", "));
     Check::warn("settings", found, "leave them out, and do not rely on them")
 }
 

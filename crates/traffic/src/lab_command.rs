@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use lab::{LabError, Trace};
 
 use crate::cli::{CompareArgs, LabCommand, PlanArgs, ReplayArgs, ReportArgs, ScenariosArgs};
+use crate::runner;
 use crate::sim::{self, Plan};
 
 /// Reports and traces are small; a larger file is another one by mistake.
@@ -20,6 +21,7 @@ pub(crate) fn run(command: &LabCommand) -> anyhow::Result<ExitCode> {
         LabCommand::Report(args) => report(args),
         LabCommand::Compare(args) => compare(args),
         LabCommand::Replay(args) => replay(args),
+        LabCommand::Runner(args) => runner::run(args),
     })
 }
 

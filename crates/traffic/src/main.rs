@@ -14,6 +14,7 @@ mod openapi;
 mod private_server;
 mod ready;
 mod real;
+mod runner;
 mod scan_verify;
 mod seed;
 mod serve;

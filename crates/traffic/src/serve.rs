@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use server::app::{App, Outside, Shared, StartError};
+use server::app::{App, Outside, Scenario, Shared, StartError};
 use server::config::{Config, ConfigError};
 use server::listener::{ConnectionCounts, ConnectionLimits, Listener};
 use server::{follow, redis, router, routes, worker};
 use tokio::sync::watch;
 
 use crate::cli::ServeArgs;
+use crate::runner::supervise::Supervisor;
 use crate::{real, signals};
 
 /// The store has stopped by itself: a supervisor should start the server again.
@@ -57,13 +58,15 @@ pub(crate) fn check_open_files(limit: u64, db_max_conns: u32, files_each: u64) -
     Err(ConfigError { lines: vec![line] })
 }
 
-async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
+async fn serve(mut config: Config, limits: ConnectionLimits, asked: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
     for setting in config.without_effect() {
-        tracing::warn!(setting, "this setting has no effect in this version");
+        tracing::warn!(setting, "this setting has no effect here");
     }
     // Bound first: a busy address must be named before the data is touched.
     let listener = Listener::bind(&config.http_addrs)?.trusting(&config.trusted_proxies);
     let addrs = listener.local_addrs()?;
+    // It has a key that the server must know.
+    let supervisor = Supervisor::prepare(&mut config, &addrs);
     let (stop, stopping) = watch::channel(false);
     let (router, served) = watch::channel(router::starting());
     let connections = Arc::default();
@@ -79,6 +82,11 @@ async fn serve(config: Config, limits: ConnectionLimits, asked: watch::Receiver<
     let routes = if roles.api { router::router } else { router::worker };
     drop(router.send_replace(routes(Arc::clone(&app))));
     tracing::info!(?addrs, %roles, connections_max = limits.connections_max, "listening");
+    // While the runner delivers what it has, the server is there.
+    let asked = match supervisor {
+        Some(supervisor) => supervisor.keep(asked),
+        None => asked,
+    };
     let shutdown = any(asked, app.store.broken());
     // They hear of a shutdown from here, so that none of them seems to end by itself.
     let mut following = tokio::spawn(follow::run(Arc::clone(&app), stopping.clone()));
@@ -114,6 +122,7 @@ async fn start(
         cores: real::cores(),
         connections,
         streams_max: limits.streams_max(),
+        scenarios: scenarios(),
         patience: Some(PATIENCE),
         hand_driven_from: None,
     };
@@ -129,6 +138,13 @@ async fn start(
         tracing::info!(%sale, "the demo sale");
     }
     Ok(app)
+}
+
+/// What the lab knows: the server accepts no other.
+fn scenarios() -> Vec<Scenario> {
+    let known =
+        |one: &lab::scenarios::ScenarioInfo| Scenario { name: one.name, stands_for: one.stands_for, ready: one.ready };
+    lab::scenarios::list().iter().map(known).collect()
 }
 
 /// The worker, where this process is one.

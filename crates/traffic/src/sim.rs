@@ -10,10 +10,11 @@ use lab::{Knobs, LabError, Origin, ProgressMode, Report, RunOptions, Trace};
 use self::repeats::Repeats;
 use crate::cli::{KnobArgs, RunArgs, SimArgs, is_loopback};
 use crate::private_server::PrivateServer;
+use crate::runner::{Entered, Found};
 use crate::{EXIT_FAILED, EXIT_USAGE, http, real, signals};
 
 /// What this program was built from, where that is known.
-const COMMIT: Option<&str> = option_env!("TRAFFIC_BUILT_FROM");
+pub(crate) const COMMIT: Option<&str> = option_env!("TRAFFIC_BUILT_FROM");
 
 /// What a run's plan is made from.
 pub(crate) enum Plan {
@@ -66,6 +67,7 @@ pub(crate) fn play(args: &RunArgs, plan: &Plan) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         let server = private_server(args).await?;
         let base_url = server.as_ref().map_or_else(|| args.target.base_url(), |server| server.base_url.as_str());
+        let (stop, stopped) = signals::shutdown_too()?;
         let mut options = RunOptions {
             scenario: match plan {
                 Plan::Scenario(name) => name.clone(),
@@ -84,18 +86,27 @@ pub(crate) fn play(args: &RunArgs, plan: &Plan) -> anyhow::Result<ExitCode> {
             sale_id,
             thresholds: Vec::new(),
             commit: COMMIT.map(str::to_owned),
-            stop: signals::shutdown()?,
+            stop: stopped,
         };
+        let shown = options.progress.clone();
         let mut repeats = Repeats::default();
         for number in 1..=times {
             if number > 1 && varies_seed {
                 next_seed(&mut knobs)?;
                 options.knobs = knobs.clone();
             }
-            let report = match plan {
-                Plan::Scenario(_) => lab::run(&options).await?,
-                Plan::Trace(trace) => lab::replay(&options, trace).await?,
+            // A server that is there for this run alone has no list that anybody reads, and its list has no traces.
+            let listed = server.is_none() && matches!(plan, Plan::Scenario(_));
+            let entered = if listed { Entered::begin(&options, stop.clone()).await } else { None };
+            options.progress = entered.as_ref().map_or_else(|| shown.clone(), |entered| entered.watched(shown.clone()));
+            let done = match plan {
+                Plan::Scenario(_) => lab::run(&options).await,
+                Plan::Trace(trace) => lab::replay(&options, trace).await,
             };
+            if let Some(entered) = entered {
+                entered.finish(&Found::from(&done)).await;
+            }
+            let report = done?;
             let code = told(&report, times == 1, number);
             repeats.add(&report, code);
             if *options.stop.borrow() {

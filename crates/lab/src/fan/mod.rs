@@ -147,6 +147,11 @@ impl Fan {
     /// Sends one operation over the device it names and records it, whatever comes of it. `None` when the run ended before
     /// the answer.
     async fn call(&mut self, sending: Sending<'_>) -> Option<Reply> {
+        // By far the largest part of a fan: it is there while a request is under way, and not while the fan waits.
+        Box::pin(self.exchange(sending)).await
+    }
+
+    async fn exchange(&mut self, sending: Sending<'_>) -> Option<Reply> {
         let shared = self.me.stage.shared.clone().filter(|_| self.plan.habits.ring.is_none());
         let began_us = self.me.stage.clock.now_us();
         let lent = match &shared {

@@ -98,6 +98,12 @@ pub struct Settings {
     /// Virtual fans where a run names no number [env: LOADTEST_DEFAULT_VUS]
     #[arg(long, value_name = "N")]
     pub loadtest_default_vus: Option<Text>,
+    /// MiB of reports and histories of load runs that are kept [env: LOADTEST_KEEP_MB]
+    #[arg(long, value_name = "N")]
+    pub loadtest_keep_mb: Option<Text>,
+    /// on or off: where the lab is on, whether this process keeps a load runner of its own [env: LOADTEST_RUNNER]
+    #[arg(long, value_name = "ON")]
+    pub loadtest_runner: Option<Text>,
 }
 
 /// A value as text: a file may write `16`, `"16"` or `true`. Not shown in Debug, since it may be a secret.

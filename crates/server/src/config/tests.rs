@@ -104,6 +104,19 @@ fn the_development_key_is_refused_on_an_address_others_can_reach() {
 }
 
 #[test]
+fn a_runner_is_kept_where_the_lab_is_on_and_people_are_answered() {
+    assert!(development(&[], "").unwrap().has_own_runner());
+    assert!(!development(&[("LOADTEST_RUNNER", "off")], "").unwrap().has_own_runner());
+    assert!(!development(&[("TRAFFIC_LAB", "off")], "").unwrap().has_own_runner());
+    assert!(!production(&[]).unwrap().has_own_runner());
+    assert!(production(&[("TRAFFIC_LAB", "on"), ("DEMO_API_KEY", STRONG)]).unwrap().has_own_runner());
+    let worker = [("DATABASE_URL", "postgres://u@h/d"), ("TRAFFIC_ROLES", "worker")];
+    assert!(!development(&worker, "").unwrap().has_own_runner());
+    assert_eq!(production(&[("RUNNER_KEY", STRONG)]).unwrap().without_effect(), ["runner_key"]);
+    assert!(development(&[("RUNNER_KEY", STRONG)], "").unwrap().without_effect().is_empty());
+}
+
+#[test]
 fn wrong_values_name_the_setting_and_where_it_was_written() {
     let cases = [
         ("env = \"staging\"", "env is `staging`, not production or development (config file t.toml)"),
@@ -114,6 +127,8 @@ fn wrong_values_name_the_setting_and_where_it_was_written() {
         ("redis_url = \"cache:6379\"", "redis_url is not of the form redis://HOST"),
         ("session_ttl_days = 0", "session_ttl_days is `0`, not a whole number from 1 to 365"),
         ("hold_ttl_minutes = 61", "hold_ttl_minutes is `61`, not a whole number from 1 to 60"),
+        ("loadtest_keep_mb = 0", "loadtest_keep_mb is `0`, not a whole number from 1 to"),
+        ("loadtest_runner = \"auto\"", "loadtest_runner is `auto`, not on or off"),
         ("db_max_conns = \"many\"", "db_max_conns is `many`, not a whole number"),
         ("trusted_proxies = \"10.0.0.0/99\"", "trusted_proxies is wrong: `10.0.0.0/99`"),
         (

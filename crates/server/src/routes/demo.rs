@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::admin::name;
 use super::keyed;
 use super::new_sale::make_sale;
+use super::runs;
 use crate::app::{App, Shared};
 use crate::body::{self, FAN_BYTES_MAX};
 use crate::extract::Demo;
@@ -174,7 +175,7 @@ fn id_in(answer: &[u8], member: &str) -> Result<Uuid, Problem> {
     answer[member].as_str().and_then(|id| id.parse().ok()).ok_or_else(Problem::internal)
 }
 
-fn act(app: &App, act: &'static str, subject: &impl std::fmt::Display) -> Act {
+pub(super) fn act(app: &App, act: &'static str, subject: &impl std::fmt::Display) -> Act {
     Act { id: app.ids.next(), actor: "demo".to_owned(), act, subject: subject.to_string(), details: "{}".to_owned() }
 }
 
@@ -204,6 +205,7 @@ pub async fn figures(app: &App, sale: SaleId) -> Result<Value, Problem> {
         "available_seats": stats.available_seats, "total_seats": stats.total_seats,
         "health": "ok", "error_rate_pct": metrics.error_rate_pct(),
         "requests_per_sec_approx": metrics.per_sec(), "last_latency_ms": metrics.last_latency_ms(),
-        "simulation": { "requests_total": metrics.total(), "blocked_total": metrics.blocked() },
+        "node": { "requests_total": metrics.total(), "blocked_total": metrics.blocked() },
+        "simulation": runs::simulation(app).await?,
     }))
 }

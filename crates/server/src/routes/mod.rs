@@ -14,6 +14,7 @@ pub mod orders;
 pub mod page;
 pub mod pages;
 pub mod proof_of_work;
+pub mod runs;
 pub mod sales;
 pub mod seats;
 pub mod stream;

@@ -94,7 +94,7 @@ pub async fn stream(
     Ok(answer(Body::from_stream(events)))
 }
 
-fn answer(body: Body) -> Response {
+pub(super) fn answer(body: Body) -> Response {
     // Some proxies would keep small events until they have a page of them.
     let headers = [(header::CONTENT_TYPE.as_str(), "text/event-stream"), ("x-accel-buffering", "no")];
     (headers, body).into_response()
@@ -179,6 +179,6 @@ impl Watch {
 }
 
 /// The time, so that ids ascend over reconnects and nodes too; never the same twice.
-fn next_id(last: i64, wall: Timestamp) -> i64 {
+pub(super) fn next_id(last: i64, wall: Timestamp) -> i64 {
     wall.millis().max(last + 1)
 }

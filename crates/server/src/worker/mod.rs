@@ -5,6 +5,7 @@ pub mod admit;
 pub mod build;
 pub mod expire;
 pub mod forget;
+pub mod lapse;
 pub mod lead;
 pub mod seal;
 pub mod settle;
@@ -26,6 +27,7 @@ const BUILD_EVERY: u64 = 25;
 /// Once an hour, counted in settlements.
 const FORGET_EVERY: u64 = 720;
 const SEAL_EVERY: u64 = 25;
+const LAPSE_EVERY: u64 = 5;
 
 /// Ticks until `shutdown` turns true.
 pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
@@ -56,6 +58,9 @@ pub async fn tick(app: &App, number: u64) {
     }
     if number.is_multiple_of(SEAL_EVERY) {
         report(app, "seal", seal::tick(app, epoch).await);
+    }
+    if number.is_multiple_of(LAPSE_EVERY) {
+        report(app, "lapse", lapse::tick(app).await);
     }
     report(app, "admit", admit::tick(app, epoch).await);
 }

@@ -16,7 +16,7 @@ use domain::{Clock, Timestamp};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use server::app::{App, Ids, Outside, Shared, StartError};
+use server::app::{App, Ids, Outside, Scenario, Shared, StartError};
 use server::config::{Config, Settings};
 use store::payment::Provider;
 use tower::ServiceExt;
@@ -29,6 +29,10 @@ pub(crate) const START: Timestamp = Timestamp(1_795_435_200_000);
 pub(crate) const ADMIN_KEY: &str = server::config::DEV_ADMIN_KEY;
 /// Streams of one node: more than one account may have.
 pub(crate) const STREAMS_MAX: usize = 10;
+const SCENARIOS: [Scenario; 2] = [
+    Scenario { name: "launch_spike", stands_for: "site crash at sale open", ready: true },
+    Scenario { name: "later", stands_for: "what comes later", ready: false },
+];
 /// One tick of the worker.
 const TICK_MS: i64 = 200;
 /// Due for everything that the worker does at only some of its ticks.
@@ -176,6 +180,7 @@ impl TestApp {
             patience: None,
             hand_driven_from: Some(START),
             streams_max: STREAMS_MAX,
+            scenarios: SCENARIOS.to_vec(),
         };
         let mut app = App::start(config, outside).await?;
         if let Some(payments) = &self.payments {

@@ -57,7 +57,11 @@ impl World {
         }
         self.callers.borrow_mut().0 += 1;
         let (method, path) = row.route.split_once(' ').unwrap();
-        let path = path.replace("{id}", id).replace("{hold_id}", "fake").replace("{exception_id}", "fake");
+        let path = path
+            .replace("{id}", id)
+            .replace("{hold_id}", "fake")
+            .replace("{exception_id}", "fake")
+            .replace("{run_id}", "fake");
         let call = self.app.call(Method::from_bytes(method.as_bytes()).unwrap(), format!("{path}{query}"));
         let callers = self.callers.borrow();
         match row.caller {
@@ -421,8 +425,11 @@ async fn the_frameworks_own_refusals_are_problems_too() {
     let routes: BTreeSet<&str> = rows("", "").iter().map(|row| row.route).collect();
     for path in routes.iter().map(|route| route.split_once(' ').unwrap().1).collect::<BTreeSet<_>>() {
         for method in methods.iter().filter(|method| !routes.contains(format!("{method} {path}").as_str())) {
-            let filled =
-                path.replace("{id}", &world.sale).replace("{hold_id}", "fake").replace("{exception_id}", "fake");
+            let filled = path
+                .replace("{id}", &world.sale)
+                .replace("{hold_id}", "fake")
+                .replace("{exception_id}", "fake")
+                .replace("{run_id}", "fake");
             let call = world.app.call(Method::from_bytes(method.as_bytes()).unwrap(), filled);
             let answer = call.admin().send().await;
             answer.refused(405, "method_not_allowed");

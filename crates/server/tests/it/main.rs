@@ -15,6 +15,7 @@ mod doors;
 mod journey;
 mod limits;
 mod limits_by_address;
+mod load_runs;
 mod login_code;
 mod nodes;
 mod operations;

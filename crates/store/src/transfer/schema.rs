@@ -60,8 +60,9 @@ pub(crate) enum How {
 }
 
 /// Names of columns with times of the deciding clock. Doors follow the wall clock, which both sides share.
-const DECIDING: [&str; 23] = [
+const DECIDING: [&str; 27] = [
     "admitted_at",
+    "asked_at",
     "at",
     "built_at",
     "cancelled_at",
@@ -70,7 +71,9 @@ const DECIDING: [&str; 23] = [
     "deadline",
     "ended_at",
     "expires_at",
+    "finished_at",
     "granted_at",
+    "heard_at",
     "issued_at",
     "joined_at",
     "kept_at",
@@ -83,6 +86,7 @@ const DECIDING: [&str; 23] = [
     "sealed_at",
     "settled_at",
     "since",
+    "started_at",
     "until",
 ];
 /// Their times are under the seals: moved by a moment, they would tell of a forgery.
@@ -132,7 +136,7 @@ mod tests {
     use super::*;
 
     /// Numbers that are no time of the deciding clock. Said of each: one that is forgotten would keep a dead time.
-    const NO_DECIDING_TIME: [&str; 43] = [
+    const NO_DECIDING_TIME: [&str; 48] = [
         "admit_per_minute",
         "amount",
         "called",
@@ -157,10 +161,13 @@ mod tests {
         "minute",
         "num",
         "opens_at",
+        "part",
+        "parts",
         "paused",
         "position",
         "price",
         "recalled",
+        "received",
         "renewed_at",
         "seal",
         "seat",
@@ -168,7 +175,9 @@ mod tests {
         "seats_per_shopper",
         "seq",
         "shopping_window_sec",
+        "size",
         "starts_at",
+        "stop_asked",
         "through",
         "times",
         "total",

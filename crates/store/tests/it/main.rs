@@ -23,6 +23,7 @@ mod nodes;
 mod planted_bugs;
 mod races;
 mod report;
+mod runs;
 mod sale_changes;
 mod stats_export;
 mod sweeps;
@@ -284,6 +285,24 @@ macro_rules! contract {
                 an_address_that_exists_keeps_its_id
                 an_address_twice_in_one_batch_is_one_account
                 a_secret_is_made_once_and_kept
+            }
+            runs {
+                runs_are_taken_one_at_a_time_in_the_order_of_asking
+                one_more_than_may_wait_is_told_which_run_is_in_the_way
+                ten_wishes_at_once_are_as_many_runs_as_may_wait
+                two_runners_at_once_never_get_the_same_run
+                a_runner_that_claims_anew_ends_what_it_had
+                a_run_is_given_up_when_its_runner_is_not_heard_of_and_not_before
+                a_run_that_was_given_up_hears_no_more_of_its_old_runner
+                a_run_waits_and_runs_through_a_restart
+                stopping_ends_what_waits_and_asks_what_runs
+                a_run_is_ended_once_and_a_repeat_is_told_how
+                a_run_on_somebodys_own_account_makes_the_others_wait
+                the_list_goes_back_page_by_page
+                a_file_is_whole_with_its_last_part_in_any_order
+                parts_of_a_lost_run_and_of_another_file_are_refused
+                the_oldest_evidence_goes_first_and_then_the_oldest_reports
+                asking_for_work_that_is_not_there_finds_none
             }
             login_codes {
                 a_code_is_good_once

@@ -95,6 +95,7 @@ async fn underway(w: &World) -> Underway {
     };
     let key = Some(operator_key("event", "once"));
     w.ask(CreateEvent { event, key, act: w.act() }).await.expect("an event");
+    crate::runs::kept(w).await;
     w.ask(KeepSecret { name: "session", fresh: vec![0, 255, 10, 92] }).await.expect("kept");
     let paused = lively(w).await;
     w.change(paused, SaleChange::Pause).await.expect("changed");

@@ -15,6 +15,7 @@ mod moving;
 mod process;
 mod redis;
 mod roles;
+mod runner;
 mod scenarios;
 mod settings;
 mod storage_errors;

@@ -43,6 +43,18 @@ impl Server {
 
     /// At an address that it may have had in an earlier life.
     pub(crate) fn spawn_at(address: SocketAddr, wrapper: &[&str], log: &Path, flags: &[&str]) -> Self {
+        // A second process beside each server would only disturb.
+        Self::spawn_in(&[("LOADTEST_RUNNER", "off")], address, wrapper, log, flags)
+    }
+
+    /// In this environment.
+    pub(crate) fn spawn_in(
+        env: &[(&str, &str)],
+        address: SocketAddr,
+        wrapper: &[&str],
+        log: &Path,
+        flags: &[&str],
+    ) -> Self {
         let log = log.to_owned();
         let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_traffic")]).collect();
         let executed = now();
@@ -51,6 +63,7 @@ impl Server {
             .args(["serve", "--dev", "--http-addr", &address.to_string()])
             .args(flags)
             .env_remove("ADMIN_API_KEY")
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())
@@ -122,9 +135,11 @@ impl Server {
         self.ended()
     }
 
-    fn children(&self) -> impl Iterator<Item = u32> + use<> {
-        let pid = self.pid();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    pub(crate) fn children(&self) -> impl Iterator<Item = u32> + use<> {
+        // Each thread has its own.
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten().flatten();
+        let of = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        let children: String = threads.map(of).collect();
         children.split_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<_>>().into_iter()
     }
 
@@ -186,7 +201,7 @@ impl Drop for Server {
     }
 }
 
-fn signal(name: &str, pid: u32) {
+pub(crate) fn signal(name: &str, pid: u32) {
     let sent = Command::new("kill").args([name, &pid.to_string()]).stderr(Stdio::null()).status();
     sent.expect("every Unix has kill");
 }

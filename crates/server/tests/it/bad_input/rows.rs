@@ -49,6 +49,23 @@ fn wrong_numbers(field: &'static str) -> Vec<(&'static str, Value)> {
     wrong.into_iter().map(|value| (field, value)).collect()
 }
 
+fn wrong_lengths(field: &'static str) -> Vec<(&'static str, Value)> {
+    let wrong = ["", "s", "-1", "1.5s", "10 s", "601s", "99999999999999999999", "\u{0}"].map(|text| json!(text));
+    wrong
+        .into_iter()
+        .chain([json!(601), json!(-1), json!(1.5), json!([]), json!(true)])
+        .map(|one| (field, one))
+        .collect()
+}
+
+/// Of a run that nobody has.
+fn claimed(mut said: Value) -> Value {
+    for name in ["run_id", "claim_id"] {
+        said[name] = json!("01990000-0000-7000-8000-00000000ffff");
+    }
+    said
+}
+
 /// An act on a whole sale, with a reason or without.
 fn acted(route: &'static str) -> Row {
     Row {
@@ -445,6 +462,94 @@ pub(super) fn rows(event: &str, user: &str) -> Vec<Row> {
             wrong: vec![("sale_id", json!(1)), ("sale_id", json!(null)), ("sale_id", json!([]))],
         },
         plain("GET /v1/demo/dashboard", As::Nobody),
+        Row {
+            route: "POST /v1/demo/loadtest",
+            caller: As::Nobody,
+            body: Some(json!({ "scenario": "launch_spike" })),
+            needed: &["scenario"],
+            wrong: [
+                ["vus_max", "admit_per_minute", "waiting_room_cap", "total_seats"]
+                    .into_iter()
+                    .flat_map(wrong_numbers)
+                    .collect(),
+                ["ramp_up", "steady", "ramp_down"].into_iter().flat_map(wrong_lengths).collect(),
+                vec![
+                    ("scenario", json!(1)),
+                    ("scenario", json!(null)),
+                    ("seed", json!("1")),
+                    ("seed", json!([])),
+                    ("sale_id", json!(1)),
+                ],
+            ]
+            .concat(),
+        },
+        plain("GET /v1/demo/loadtests", As::Nobody),
+        plain("GET /v1/demo/loadtest/{run_id}", As::Nobody),
+        plain("POST /v1/demo/loadtest/{run_id}/stop", As::Nobody),
+        plain("GET /v1/demo/loadtest/{run_id}/events", As::Nobody),
+        plain("GET /v1/demo/loadtest/{run_id}/report.html", As::Nobody),
+        plain("GET /v1/demo/loadtest/{run_id}/report.json", As::Nobody),
+        plain("GET /v1/demo/loadtest/{run_id}/history.ndjson.gz", As::Nobody),
+        plain("GET /v1/demo/loadtest/{run_id}/export.ndjson.gz", As::Nobody),
+        Row {
+            route: "POST /v1/demo/runner/claim",
+            caller: As::Operator,
+            body: Some(json!({ "runner": "r" })),
+            needed: &["runner"],
+            wrong: wrong_texts("runner"),
+        },
+        Row {
+            route: "POST /v1/demo/runner/register",
+            caller: As::Operator,
+            body: Some(json!({ "runner": "r", "scenario": "s" })),
+            needed: &["runner", "scenario"],
+            wrong: [
+                wrong_texts("runner"),
+                wrong_texts("scenario"),
+                wrong_texts("sale_id"),
+                vec![("knobs", json!(1)), ("knobs", json!({ "a": 1 })), ("knobs", json!([]))],
+            ]
+            .concat(),
+        },
+        Row {
+            route: "POST /v1/demo/runner/progress",
+            caller: As::Operator,
+            body: Some(claimed(json!({ "progress": {} }))),
+            needed: &["run_id", "claim_id"],
+            wrong: [
+                wrong_texts("claim_id"),
+                wrong_texts("sale_id"),
+                vec![("progress", json!(1)), ("progress", json!([])), ("run_id", json!(1))],
+            ]
+            .concat(),
+        },
+        Row {
+            route: "POST /v1/demo/runner/part",
+            caller: As::Operator,
+            body: Some(claimed(json!({ "file": "report.json", "part": 0, "parts": 1, "data": "AA==" }))),
+            needed: &["run_id", "claim_id", "file", "part", "parts", "data"],
+            wrong: [
+                wrong_texts("claim_id"),
+                wrong_texts("file"),
+                wrong_texts("data"),
+                wrong_numbers("part"),
+                wrong_numbers("parts"),
+            ]
+            .concat(),
+        },
+        Row {
+            route: "POST /v1/demo/runner/finish",
+            caller: As::Operator,
+            body: Some(claimed(json!({ "status": "passed" }))),
+            needed: &["run_id", "claim_id", "status"],
+            wrong: [
+                wrong_texts("claim_id"),
+                wrong_texts("status"),
+                wrong_texts("sale_id"),
+                vec![("outcome", json!(1)), ("outcome", json!([])), ("error", json!(1))],
+            ]
+            .concat(),
+        },
         plain("GET /health/live", As::Nobody),
         plain("GET /health/ready", As::Nobody),
         plain("GET /metrics", As::Nobody),
