@@ -247,8 +247,7 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
 
     let mut fans = JoinSet::new();
     for ((number, fan), account) in (0u32..).zip(&plan.fans).zip(&prepared.accounts) {
-        let fan = Fan::new(stage.clone(), number, account.token.clone(), fan.clone());
-        fans.spawn(async move { (number, fan.run().await) });
+        fans.spawn(Fan::new(stage.clone(), number, account.token.clone(), fan.clone()).run());
     }
     let mut stop = options.stop.clone();
     let deadline_us = prepared.doors_us + plan.shape.total_us();

@@ -82,12 +82,10 @@ impl Fan {
         Fan { me, session, plan, devices, home, backoff, last_answer_us, failures_in_a_row, visits: 0 }
     }
 
-    /// The whole journey.
-    pub(crate) async fn run(mut self) -> Ending {
-        match self.journey().await {
-            Some(ending) => ending,
-            None => Ending::Unfinished,
-        }
+    /// The whole journey; the fan's number, and where it ended.
+    pub(crate) async fn run(mut self) -> (u32, Ending) {
+        let ending = self.journey().await;
+        (self.me.number, ending.unwrap_or(Ending::Unfinished))
     }
 
     /// `None` whenever the run ends underneath.
@@ -103,7 +101,7 @@ impl Fan {
             let either = async {
                 tokio::select! { () = heard => {}, () = patience => {} }
             };
-            self.me.stage.unless_over(either).await?;
+            self.me.stage.unless_over(Box::pin(either)).await?;
             arrival = self.me.stage.clock.now_us();
         }
         let comes_again = self.plan.habits.bot.map_or(0, |bot| bot.comes_again);
@@ -134,8 +132,8 @@ impl Fan {
         }
         let mut line = queue::Line::new(place, &self.plan.habits);
         match self.wait_in(&mut line).await? {
-            Ok(token) if self.plan.habits.bot.is_some() => self.shop_as_bot(&mut line, token).await,
-            Ok(token) => self.shop(&mut line, token).await,
+            Ok(token) if self.plan.habits.bot.is_some() => Box::pin(self.shop_as_bot(&mut line, token)).await,
+            Ok(token) => Box::pin(self.shop(&mut line, token)).await,
             Err(ending) => Some(ending),
         }
     }
@@ -147,7 +145,7 @@ impl Fan {
     /// Sends one operation over the device it names and records it, whatever comes of it. `None` when the run ended before
     /// the answer.
     async fn call(&mut self, sending: Sending<'_>) -> Option<Reply> {
-        // By far the largest part of a fan: it is there while a request is under way, and not while the fan waits.
+        // By far the largest part of a fan: there while a request is under way, and not while the fan waits.
         Box::pin(self.exchange(sending)).await
     }
 

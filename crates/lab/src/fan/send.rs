@@ -90,7 +90,7 @@ impl Me {
         let clock = self.stage.clock;
         let sent_us = clock.now_us();
         let intended_us = sending.intended_us.min(sent_us);
-        let answer = self.stage.unless_over(answered(conn, request, sending.cut_after_us)).await;
+        let answer = self.stage.unless_over(Box::pin(answered(conn, request, sending.cut_after_us))).await;
         let received_us = clock.now_us();
         if let Some(Err(NetError::Generator(why))) = &answer {
             self.stage.recorder.generator_error(why);
