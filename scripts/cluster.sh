@@ -16,7 +16,6 @@ set -euo pipefail
 API_NODES=${API_NODES:-3}
 WORKERS=${WORKERS:-2}
 PORT=${PORT:-}
-READY_SEC=60        # seconds on a quiet machine
 NODES_MAX=16        # each takes some 50 MB and 16 connections to PostgreSQL
 DB_MAX_CONNS=${DB_MAX_CONNS:-16}
 

@@ -45,5 +45,16 @@ running_pid() {
 # Whether the server at $1 is ready to take requests.
 ready() { curl --silent --fail --max-time 2 --output /dev/null "$1/health/ready"; }
 
+READY_SEC=60   # a start takes a second; making the demo sale's seats on a slow disk takes longer
+# Waits until $2 answers; the process $1 must stay alive meanwhile.
+wait_ready() {
+    local deadline=$((SECONDS + READY_SEC))
+    until ready "$2"; do
+        kill -0 "$1" 2>/dev/null || return 1
+        ((SECONDS < deadline)) || return 2
+        sleep 0.2
+    done
+}
+
 # One text field of a JSON answer on standard input.
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }

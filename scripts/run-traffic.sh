@@ -10,7 +10,6 @@ set -euo pipefail
 
 PORT=${PORT:-8080}
 HOST=${HOST:-}
-READY_SEC=60   # a start takes a second; making the demo sale's seats on a slow disk takes longer
 
 if ! [[ $PORT =~ ^[1-9][0-9]{0,4}$ ]] || ((PORT > 65535)); then
     die "PORT must be 1 to 65535, not '$PORT'"
@@ -55,16 +54,6 @@ port_owner() {
         fi
     done
     [ -n "$line" ] && echo "another program"
-}
-
-# Waits until $2 answers; the process $1 must stay alive meanwhile.
-wait_ready() {
-    local deadline=$((SECONDS + READY_SEC))
-    until ready "$2"; do
-        kill -0 "$1" 2>/dev/null || return 1
-        ((SECONDS < deadline)) || return 2
-        sleep 0.2
-    done
 }
 
 show_log() { [ ! -s "$LOG_FILE" ] || tail -n 20 "$LOG_FILE" | sed 's/^/  | /' >&2; }

@@ -46,11 +46,7 @@ URL=http://127.0.0.1:$PORT
 env -i PATH="$PATH" HOME="$HOME" LOADTEST_RUNNER=off "$BIN" serve --dev --log warn --http-addr "127.0.0.1:$PORT" \
     --database-url "sqlite://$TMP/traffic.db" >"$TMP/server.log" 2>&1 &
 SERVER=$!
-for _ in $(seq 300); do
-    ready "$URL" && break
-    kill -0 "$SERVER" 2>/dev/null || { cat "$TMP/server.log" >&2; exit 1; }
-    sleep 0.1
-done
+wait_ready "$SERVER" "$URL" || { cat "$TMP/server.log" >&2; exit 1; }
 
 # Somebody inside a sale that lasts, with an order, and a sale for the operator to change.
 python3 scripts/schemathesis.py prepare "$URL" >"$TMP/schemathesis.toml"

@@ -36,13 +36,7 @@ start_server() {
     LOADTEST_RUNNER=off setsid "$BIN" serve --dev --log warn --http-addr "${BASE_URL#http://}" --database-url "sqlite://$TMP/traffic.db" \
         >"$TMP/server.log" 2>&1 &
     SERVER=$!
-    for _ in $(seq 600); do
-        ! ready "$BASE_URL" || return 0
-        kill -0 "$SERVER" 2>/dev/null || break
-        sleep 0.1
-    done
-    cat "$TMP/server.log" >&2
-    die "the server for the runs did not start"
+    wait_ready "$SERVER" "$BASE_URL" || { cat "$TMP/server.log" >&2; die "the server for the runs did not start"; }
 }
 
 verdict() {

@@ -170,6 +170,14 @@ pub(crate) enum Value {
 }
 
 impl Record {
+    /// Of the first fan, at the beginning of time: tests say what matters to them.
+    #[cfg(test)]
+    pub(crate) fn of(op: Op, why: Why, outcome: Outcome) -> Self {
+        let (fan, device, sale, intended_us, sent_us, received_us) = (0, 0, 0, 0, 0, 0);
+        let (expected_refusal, key, hold) = (false, None, None);
+        Record { op, why, fan, device, sale, intended_us, sent_us, received_us, expected_refusal, key, hold, outcome }
+    }
+
     pub(crate) fn value(&self) -> Option<&Value> {
         match &self.outcome {
             Outcome::Ok(value) => Some(value),
@@ -277,18 +285,14 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let record = |outcome| Record {
-            op: Op::Checkout,
-            why: Why::Repeat,
             fan: 7,
             device: 1,
             sale: 1,
             intended_us: 1,
             sent_us: 2,
             received_us: 3,
-            expected_refusal: false,
             key: Some("k".into()),
-            hold: None,
-            outcome,
+            ..Record::of(Op::Checkout, Why::Repeat, outcome)
         };
         let refused = Outcome::Refused { status: 409, code: "unavailable".into() };
         let records = [
@@ -308,20 +312,8 @@ mod tests {
 
     #[test]
     fn a_history_of_two_sales_is_taken_apart_and_put_together() {
-        let record = |sale, received_us| Record {
-            op: Op::Join,
-            why: Why::Journey,
-            fan: 0,
-            device: 0,
-            sale,
-            intended_us: 0,
-            sent_us: 0,
-            received_us,
-            expected_refusal: false,
-            key: None,
-            hold: None,
-            outcome: Outcome::HeldBack,
-        };
+        let record =
+            |sale, received_us| Record { sale, received_us, ..Record::of(Op::Join, Why::Journey, Outcome::HeldBack) };
         let (accounts, sales) = (vec!["a".into()], vec!["s".into(), "t".into()]);
         let history = History { accounts, sales, records: vec![record(0, 1), record(1, 2), record(0, 3)] };
         assert_eq!(history.clone().of_sale("t").records.len(), 1);

@@ -213,20 +213,9 @@ mod tests {
     }
 
     fn poll(fan: u32, at_us: u64, took_us: u64) -> Record {
-        Record {
-            op: Op::Status,
-            why: Why::Journey,
-            fan,
-            device: 0,
-            sale: 0,
-            intended_us: at_us,
-            sent_us: at_us,
-            received_us: at_us + took_us,
-            expected_refusal: false,
-            key: None,
-            hold: None,
-            outcome: crate::history::Outcome::Ok(crate::history::Value::Seats { listed: 0 }),
-        }
+        let answered = crate::history::Outcome::Ok(crate::history::Value::Seats { listed: 0 });
+        let (intended_us, sent_us, received_us) = (at_us, at_us, at_us + took_us);
+        Record { fan, intended_us, sent_us, received_us, ..Record::of(Op::Status, Why::Journey, answered) }
     }
 
     /// Polls of fan 0 ("early") before and after a surge at 100 s, and of fan 1 ("late") after it.

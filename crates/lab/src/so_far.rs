@@ -96,20 +96,7 @@ mod tests {
     use crate::words::{Phase, State};
 
     fn record(op: Op, why: Why, outcome: Outcome) -> Record {
-        Record {
-            op,
-            why,
-            fan: 7,
-            sale: 0,
-            device: 0,
-            intended_us: 0,
-            sent_us: 0,
-            received_us: 1,
-            expected_refusal: false,
-            key: None,
-            hold: None,
-            outcome,
-        }
+        Record { fan: 7, received_us: 1, ..Record::of(op, why, outcome) }
     }
 
     fn join(position: u64, created: bool) -> Record {

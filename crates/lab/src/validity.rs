@@ -175,20 +175,8 @@ mod tests {
         change: impl FnOnce(&mut Stats, &mut Recorded),
     ) -> Vec<&'static str> {
         let mut recorded = Recorded { reached: vec![Reached::Joined], ..Recorded::default() };
-        recorded.records.push(Record {
-            op: Op::Join,
-            why: Why::Journey,
-            fan: 0,
-            device: 0,
-            sale: 0,
-            intended_us: 0,
-            sent_us: 0,
-            received_us: 1,
-            expected_refusal: false,
-            key: None,
-            hold: None,
-            outcome: Outcome::Ok(Value::Join { position: 1, created: true }),
-        });
+        let joined = Outcome::Ok(Value::Join { position: 1, created: true });
+        recorded.records.push(Record { received_us: 1, ..Record::of(Op::Join, Why::Journey, joined) });
         let mut stats = Stats { joined: 1, ..Stats::default() };
         change(&mut stats, &mut recorded);
         let live = |instance: &str, started_at| {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::error::Outcome;
 use crate::tx::{Lane, Tx, Verb};
-use crate::value::Value;
+use crate::value::{Row, Value};
 
 const WORKER: &str = "worker";
 /// A leader who has not been heard of for so long is taken for dead.
@@ -26,12 +26,7 @@ impl Verb for Lead {
     const LANE: Lane = Lane::Operator;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Option<i64>> {
-        tx.execute(
-            "insert into leases (name, holder, epoch, renewed_at) values (?1, ?2, 0, 0) on conflict do nothing",
-            &[WORKER.into(), Value::Id(Uuid::nil())],
-        )
-        .await?;
-        let rows = tx.lock("select epoch, holder, renewed_at from leases where name = ?1", &[WORKER.into()]).await?;
+        let rows = take(tx, WORKER).await?;
         let (epoch, holder, renewed_at) =
             rows.first().map_or((0, Uuid::nil(), Timestamp(0)), |row| (row.int(0), row.id(1), row.time(2)));
         let mine = holder == self.holder;
@@ -68,6 +63,16 @@ impl Verb for Resign {
         .await?;
         Ok(())
     }
+}
+
+/// Locks the row of this name until the end of the transaction, made where there is none: epoch, holder, when renewed.
+pub(crate) async fn take<T: Tx>(tx: &mut T, name: &str) -> Outcome<Vec<Row>> {
+    tx.execute(
+        "insert into leases (name, holder, epoch, renewed_at) values (?1, ?2, 0, 0) on conflict do nothing",
+        &[name.into(), Value::Id(Uuid::nil())],
+    )
+    .await?;
+    Ok(tx.lock("select epoch, holder, renewed_at from leases where name = ?1", &[name.into()]).await?)
 }
 
 /// Whether this epoch is the leader's, and stays it until the end of the transaction.

@@ -24,49 +24,33 @@ impl Story {
         Story { history, dump: dump(), samples: vec![], staleness_us: 0, own_sale: true, owed: Owed::default() }
     }
 
-    pub(crate) fn tally(&self, check: fn(&Evidence<'_>, &mut Tally)) -> Tally {
-        let evidence = Evidence {
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence {
             history: &self.history,
             dump: Some(&self.dump),
             samples: &self.samples,
             staleness_us: self.staleness_us,
             own_sale: self.own_sale,
             owed: self.owed,
-        };
+        }
+    }
+
+    pub(crate) fn tally(&self, check: fn(&Evidence<'_>, &mut Tally)) -> Tally {
         let mut tally = Tally::default();
-        check(&evidence, &mut tally);
+        check(&self.evidence(), &mut tally);
         tally
     }
 
     /// Judged by a check of a scenario.
     pub(crate) fn own(&self, plan: &Plan, check: &OwnCheck) -> Finding {
-        let evidence = [Evidence {
-            history: &self.history,
-            dump: Some(&self.dump),
-            samples: &self.samples,
-            staleness_us: self.staleness_us,
-            own_sale: self.own_sale,
-            owed: self.owed,
-        }];
+        let evidence = [self.evidence()];
         let whole = Whole { plan, sales: &evidence, doors_us: &[0], connections: None };
         own(std::slice::from_ref(check), &whole).remove(0)
     }
 
     fn tell(&mut self, op: Op, why: Why, fan: u32, sent_us: u64, received_us: u64, outcome: Outcome) -> &mut Record {
-        self.history.records.push(Record {
-            op,
-            why,
-            fan,
-            device: 0,
-            sale: 0,
-            intended_us: sent_us,
-            sent_us,
-            received_us,
-            expected_refusal: false,
-            key: None,
-            hold: None,
-            outcome,
-        });
+        let record = Record { fan, intended_us: sent_us, sent_us, received_us, ..Record::of(op, why, outcome) };
+        self.history.records.push(record);
         self.history.records.last_mut().expect("just pushed")
     }
 

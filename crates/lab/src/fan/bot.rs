@@ -23,10 +23,7 @@ impl Fan {
             if let Some((hold_id, held_us)) = held {
                 match self.pay_many_times(bot, &token, &hold_id, held_us).await? {
                     Paid::Yes(tickets) => {
-                        self.me.stage.news.overhear(&token, true);
-                        if let Some(ticket) = tickets.first().filter(|_| self.plan.habits.tries_transfer) {
-                            self.try_transfer(ticket).await?;
-                        }
+                        self.try_after_the_purchase(&token, &tickets).await?;
                         return Some(Ending::Bought);
                     }
                     Paid::No(ending) => return Some(ending),

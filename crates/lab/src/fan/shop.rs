@@ -217,7 +217,7 @@ impl Fan {
     }
 
     /// What a sold ticket and a used admission must not be good for.
-    async fn try_after_the_purchase(&mut self, token: &str, tickets: &[Box<str>]) -> Option<()> {
+    pub(super) async fn try_after_the_purchase(&mut self, token: &str, tickets: &[Box<str>]) -> Option<()> {
         self.me.stage.news.overhear(token, true);
         if let Some(ticket) = tickets.first().filter(|_| self.plan.habits.tries_transfer) {
             self.try_transfer(ticket).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Refusals;
 use crate::history::{Op, Outcome};
@@ -30,10 +30,11 @@ pub(crate) struct Step {
     pub(crate) lag_p99_ms: f64,
 }
 
-/// One second after the doors.
-#[derive(Debug, Clone, Serialize)]
+/// One second after the doors; a field that a report of another version lacks is empty.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Point {
-    pub(crate) second: usize,
+    pub(crate) second: u64,
     pub(crate) requests: u64,
     pub(crate) failed: u64,
     pub(crate) refused: u64,
@@ -103,10 +104,10 @@ pub(crate) fn points(recorded: &Recorded, samples: &[Sample], doors_us: u64) -> 
     let mut stats = BTreeMap::new();
     for sample in samples {
         if let (Some(counts), Some(since)) = (&sample.stats, sample.at_us.checked_sub(doors_us)) {
-            stats.insert(usize::try_from(since / 1_000_000).unwrap_or(usize::MAX), counts);
+            stats.insert(since / 1_000_000, counts);
         }
     }
-    let point = |(second, of): (usize, &crate::record::Second)| {
+    let point = |(second, of): (u64, &crate::record::Second)| {
         let at = |q| (!of.response.is_empty()).then(|| quantile(&of.response, q));
         let counts = stats.get(&second);
         Point {
@@ -127,7 +128,7 @@ pub(crate) fn points(recorded: &Recorded, samples: &[Sample], doors_us: u64) -> 
             tickets_sold: counts.map(|stats| stats.tickets_sold),
         }
     };
-    recorded.seconds.iter().enumerate().map(point).collect()
+    (0..).zip(&recorded.seconds).map(point).collect()
 }
 
 /// The metrics other tools of this kind call by these names.

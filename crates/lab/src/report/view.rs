@@ -41,7 +41,7 @@ pub(crate) struct Run {
     #[serde(default)]
     pub(crate) endings: BTreeMap<Text, u64>,
     #[serde(default)]
-    pub(crate) series: Vec<Second>,
+    pub(crate) series: Vec<super::Point>,
     #[serde(default)]
     pub(crate) environment: Map<String, Value>,
     #[serde(default)]
@@ -114,9 +114,8 @@ pub(crate) struct Validity {
 }
 
 /// Times in milliseconds.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 pub(crate) struct Step {
     pub(crate) op: Text,
     pub(crate) ok: u64,
@@ -138,26 +137,6 @@ pub(crate) struct Refusals {
     pub(crate) code: Text,
     pub(crate) expected: bool,
     pub(crate) count: u64,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Second {
-    pub(crate) second: u64,
-    pub(crate) requests: u64,
-    pub(crate) failed: u64,
-    pub(crate) refused: u64,
-    pub(crate) joined: u64,
-    pub(crate) admitted: u64,
-    pub(crate) tickets: u64,
-    pub(crate) response_p50_ms: Option<f64>,
-    pub(crate) response_p95_ms: Option<f64>,
-    pub(crate) response_p99_ms: Option<f64>,
-    pub(crate) queue_depth: Option<u64>,
-    pub(crate) inside: Option<u64>,
-    pub(crate) available_seats: Option<u64>,
-    pub(crate) held_seats: Option<u64>,
-    pub(crate) tickets_sold: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

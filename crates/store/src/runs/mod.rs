@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::audit::{self, Act};
 use crate::error::{DbError, Outcome};
+use crate::lease;
 use crate::tx::{Lane, Read, Tx, Verb};
 use crate::value::{Row, Value};
 
@@ -156,7 +157,7 @@ impl Verb for QueueRun {
     const LANE: Lane = Lane::Operator;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Queued> {
-        take_turn(tx).await?;
+        lease::take(tx, TURN).await?;
         let (queued, running) = (count(tx, RunState::Queued).await?, count(tx, RunState::Running).await?);
         if !self.limits.take_one_more(queued, running) {
             let first = "select id from lab_runs where state in ('queued', 'running') order by seq limit 1";
@@ -183,7 +184,7 @@ impl Verb for RegisterRun {
     const LANE: Lane = Lane::Operator;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Option<RunId>> {
-        take_turn(tx).await?;
+        lease::take(tx, TURN).await?;
         end_lapsed(tx).await?;
         let beside = tx.first("select id from lab_runs where state = 'running' order by seq limit 1", &[]).await?;
         self.run.insert(tx).await?;
@@ -204,7 +205,7 @@ impl Verb for ClaimRun {
     const LANE: Lane = Lane::Operator;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Option<Run>> {
-        take_turn(tx).await?;
+        lease::take(tx, TURN).await?;
         tx.execute(
             "update lab_runs set state = 'error', error = ?2, finished_at = ?3 where state = 'running' and runner = ?1",
             &[(&self.runner).into(), CLAIMED_ANEW.into(), tx.now().into()],
@@ -289,7 +290,7 @@ impl Verb for EndRun {
     const LANE: Lane = Lane::Operator;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Option<RunState>> {
-        take_turn(tx).await?;
+        lease::take(tx, TURN).await?;
         let (run, claim) = (Value::from(self.run), Value::Id(self.claim));
         tx.execute(
             "update lab_runs set state = ?3, outcome = ?4, error = ?5, sale = coalesce(sale, ?6), finished_at = ?7,
@@ -324,7 +325,7 @@ impl Verb for StopRun {
     const LANE: Lane = Lane::Operator;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<Option<RunState>> {
-        take_turn(tx).await?;
+        lease::take(tx, TURN).await?;
         let run = Value::from(self.run);
         let stopped = tx
             .execute(
@@ -353,7 +354,7 @@ impl Verb for LapseRuns {
     const LANE: Lane = Lane::Operator;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Outcome<u64> {
-        take_turn(tx).await?;
+        lease::take(tx, TURN).await?;
         end_lapsed(tx).await
     }
 }
@@ -367,16 +368,6 @@ async fn end_lapsed<T: Tx>(tx: &mut T) -> Outcome<u64> {
         )
         .await?;
     Ok(ended)
-}
-
-async fn take_turn<T: Tx>(tx: &mut T) -> Outcome<()> {
-    tx.execute(
-        "insert into leases (name, holder, epoch, renewed_at) values (?1, ?2, 0, 0) on conflict do nothing",
-        &[TURN.into(), Value::Id(Uuid::nil())],
-    )
-    .await?;
-    tx.lock("select epoch from leases where name = ?1", &[TURN.into()]).await?;
-    Ok(())
 }
 
 async fn count<R: Read>(read: &mut R, state: RunState) -> Outcome<i64> {

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use super::svg::{Axis, Chart, Kind, Limit, Scale, Series, most, number};
 use crate::knobs::parse_duration_ms;
+use crate::report::Point;
 use crate::report::text::Text;
-use crate::report::view::{Run, Second};
+use crate::report::view::Run;
 
 /// More steps than this are finer than a page can show.
 const STEPS: u64 = 240;
@@ -16,23 +17,23 @@ const ROWS: usize = 120;
 
 /// The seconds of the run, put together so that they fit.
 struct Figures<'a> {
-    steps: Vec<&'a [Second]>,
+    steps: Vec<&'a [Point]>,
 }
 
 impl Figures<'_> {
     /// So many a second, on average over the step.
-    fn rate(&self, of: fn(&Second) -> u64) -> Vec<Option<f64>> {
-        let mean = |step: &&[Second]| step.iter().map(|second| of(second) as f64).sum::<f64>() / step.len() as f64;
+    fn rate(&self, of: fn(&Point) -> u64) -> Vec<Option<f64>> {
+        let mean = |step: &&[Point]| step.iter().map(|second| of(second) as f64).sum::<f64>() / step.len() as f64;
         self.steps.iter().map(|step| Some(mean(step))).collect()
     }
 
     /// The highest of the step: a slow second must not vanish among fast ones.
-    fn highest(&self, of: fn(&Second) -> Option<f64>) -> Vec<Option<f64>> {
+    fn highest(&self, of: fn(&Point) -> Option<f64>) -> Vec<Option<f64>> {
         self.steps.iter().map(|step| step.iter().filter_map(of).reduce(f64::max)).collect()
     }
 
     /// What the server's last sample in the step said.
-    fn last(&self, of: fn(&Second) -> Option<u64>) -> Vec<Option<f64>> {
+    fn last(&self, of: fn(&Point) -> Option<u64>) -> Vec<Option<f64>> {
         self.steps.iter().map(|step| step.iter().rev().find_map(of).map(|value| value as f64)).collect()
     }
 }
@@ -187,7 +188,7 @@ fn share_limit(run: &Run) -> Option<(String, f64)> {
 /// The figures behind the charts, for who wants to read or copy them.
 fn table(figures: &Figures<'_>, out: &mut String) {
     let together = figures.steps.len().div_ceil(ROWS);
-    let rows: Vec<Vec<&Second>> =
+    let rows: Vec<Vec<&Point>> =
         figures.steps.chunks(together).map(|steps| steps.iter().flat_map(|step| step.iter()).collect()).collect();
     out.push_str(
         "<details class=\"figures\"><summary>The figures behind the charts</summary>\
@@ -197,8 +198,8 @@ fn table(figures: &Figures<'_>, out: &mut String) {
          <th scope=\"col\">waiting</th><th scope=\"col\">inside</th><th scope=\"col\">sold</th></tr></thead><tbody>",
     );
     for row in rows {
-        let sum = |of: fn(&Second) -> u64| number(row.iter().map(|second| of(second)).sum::<u64>() as f64);
-        let last = |of: fn(&Second) -> Option<u64>| {
+        let sum = |of: fn(&Point) -> u64| number(row.iter().map(|second| of(second)).sum::<u64>() as f64);
+        let last = |of: fn(&Point) -> Option<u64>| {
             row.iter().rev().find_map(|second| of(second)).map_or("-".into(), |value| number(value as f64))
         };
         let p99 = row.iter().filter_map(|second| second.response_p99_ms).reduce(f64::max);
