@@ -28,5 +28,6 @@ pub mod signals;
 pub mod source;
 pub mod streams;
 pub mod tickets;
+mod ui;
 pub mod waiting_room;
 pub mod worker;

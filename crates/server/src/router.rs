@@ -21,9 +21,10 @@ use crate::browser;
 use crate::problem::Problem;
 use crate::problem_schema;
 use crate::routes::{
-    admin, auth, checkout, demo, docs, health, holds, login_code, orders, pages, proof_of_work, runs, sales, seats,
-    stream, tickets, waiting_room,
+    admin, auth, checkout, demo, docs, health, holds, login_code, orders, proof_of_work, runs, sales, seats, stream,
+    tickets, waiting_room,
 };
+use crate::ui;
 
 #[derive(OpenApi)]
 #[openapi(info(
@@ -109,13 +110,13 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(health::jwks))
 }
 
-/// The pages that the description of the HTTP interface does not name.
-const PAGES: [&str; 3] = ["/", "/docs", "/openapi.json"];
+/// What the description of the HTTP interface does not name, beside the pages.
+const ABOUT: [&str; 2] = ["/docs", "/openapi.json"];
 
 /// Every path, with names in braces where an id goes.
 pub fn templates() -> impl Iterator<Item = String> {
     let described = routes().into_openapi().paths.paths.into_keys();
-    described.chain(PAGES.map(str::to_owned))
+    described.chain(ABOUT.map(str::to_owned)).chain(ui::templates().map(str::to_owned))
 }
 
 pub fn router(app: Shared) -> Router {
@@ -123,9 +124,9 @@ pub fn router(app: Shared) -> Router {
     let api = serde_json::to_value(describe(api)).expect("a document of strings and numbers");
     let docs = docs::page(&api);
     router
-        .route(PAGES[0], get(pages::first))
-        .route(PAGES[1], get(async move || docs::answer(docs)))
-        .route(PAGES[2], get(async move || axum::Json(api)))
+        .route(ABOUT[0], get(async move || docs::answer(docs)))
+        .route(ABOUT[1], get(async move || axum::Json(api)))
+        .merge(ui::routes())
         .layer(axum::middleware::from_fn_with_state(app.clone(), answer::finish))
         .with_state(app)
 }

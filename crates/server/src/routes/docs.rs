@@ -3,7 +3,7 @@
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::Value;
 
-use super::pages::page_headers;
+use crate::ui::plain_page_headers;
 
 /// A method in the order in which people look for it.
 const METHODS: [&str; 4] = ["get", "post", "patch", "delete"];
@@ -22,7 +22,7 @@ pub fn page(api: &Value) -> String {
 }
 
 pub fn answer(page: String) -> Response {
-    (page_headers(), Html(page)).into_response()
+    (plain_page_headers(), Html(page)).into_response()
 }
 
 fn row(method: &str, path: &str, operation: &Value) -> String {

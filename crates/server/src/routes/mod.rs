@@ -12,7 +12,6 @@ pub mod login_code;
 pub mod new_sale;
 pub mod orders;
 pub mod page;
-pub mod pages;
 pub mod proof_of_work;
 pub mod runs;
 pub mod sales;
