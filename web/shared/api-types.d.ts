@@ -1477,6 +1477,7 @@ export interface components {
             payment?: components["schemas"]["Payment"] | null;
         };
         Claim: {
+            machine?: components["schemas"]["Machine"] | null;
             /** @description The runner's name: it has one run at most, and what it had before a claim is lost. */
             runner: string;
         };
@@ -1502,9 +1503,63 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        /** @description The live figures of a sale, by the server's own counts, and of the node that answers. */
+        Dashboard: {
+            /**
+             * Format: int64
+             * @description Of fans; `held_seats` are the seats in them.
+             */
+            active_holds: number;
+            /** Format: int64 */
+            admit_per_minute: number;
+            /** Format: int64 */
+            admitted_count: number;
+            /** Format: int64 */
+            available_seats: number;
+            /** Format: int64 */
+            called: number;
+            /** Format: double */
+            error_rate_pct: number;
+            health: string;
+            /** Format: int64 */
+            held_seats: number;
+            /** Format: int64 */
+            inside: number;
+            /** Format: int64 */
+            joined: number;
+            /** Format: double */
+            last_latency_ms: number;
+            /** Format: int64 */
+            next_admit_position: number;
+            node: components["schemas"]["Node"];
+            phase: string;
+            /**
+             * Format: int64
+             * @description People waiting now.
+             */
+            queue_depth: number;
+            /** Format: int64 */
+            requests_per_sec_approx: number;
+            /** Format: int64 */
+            returning: number;
+            sale_id: string;
+            simulation: components["schemas"]["Simulation"];
+            /** Format: int64 */
+            tickets_sold: number;
+            /** Format: date-time */
+            timestamp: string;
+            /** Format: int64 */
+            total_seats: number;
+            /** Format: int64 */
+            unique_buyers: number;
+            /** Format: int64 */
+            waiting_room_cap: number;
+        };
         DemoConfig: {
             /** Format: int32 */
             default_vus: number;
+            /** @description What a run is where its wish does not say. */
+            defaults: components["schemas"]["RunDefaults"];
             demo_key_required: boolean;
             /** Format: int32 */
             max_concurrent: number;
@@ -1514,12 +1569,22 @@ export interface components {
             /** Format: int32 */
             max_vus: number;
         };
+        /** @description The demo sale from now on. */
+        DemoSaleSet: {
+            message: string;
+            sale_id: string;
+        };
         EventFacts: {
             event_id: string;
             name: string;
             /** Format: date-time */
             starts_at: string;
             venue: string;
+        };
+        FileShown: {
+            /** Format: int64 */
+            bytes: number;
+            name: string;
         };
         Finish: {
             claim_id: string;
@@ -1565,6 +1630,12 @@ export interface components {
             sale_id: string;
             state: string;
         };
+        LastRun: {
+            /** Format: date-time */
+            finished_at?: string | null;
+            run_id: string;
+            status: components["schemas"]["Status"];
+        };
         LeaveAnswer: {
             message: string;
             /**
@@ -1590,6 +1661,21 @@ export interface components {
         Login: {
             email: string;
             password: string;
+        };
+        /** @description What a runner says of the machine that it is on. */
+        Machine: {
+            /** Format: int32 */
+            cores?: number | null;
+            /**
+             * Format: double
+             * @description Of all cores, since it was heard before: 0 to 1.
+             */
+            cpu_idle?: number | null;
+            /**
+             * Format: int64
+             * @description Its limit of open files: each fan has a connection.
+             */
+            open_files?: number | null;
         };
         Me: {
             email: string;
@@ -1726,6 +1812,13 @@ export interface components {
             seats_per_row: number;
             section: string;
         };
+        /** @description The node that answers, since it started. */
+        Node: {
+            /** Format: int64 */
+            blocked_total: number;
+            /** Format: int64 */
+            requests_total: number;
+        };
         OrderFacts: {
             /** Format: date-time */
             created_at: string;
@@ -1801,8 +1894,11 @@ export interface components {
         };
         Progress: {
             claim_id: string;
+            machine?: components["schemas"]["Machine"] | null;
             progress?: Record<string, never>;
             run_id: string;
+            /** @description As with a claim; not of a command line, which takes no other run. */
+            runner?: string | null;
             /** @description The sale that the run has made for itself. */
             sale_id?: string | null;
         };
@@ -1877,6 +1973,247 @@ export interface components {
              */
             waiting_room_cap: number | null;
         };
+        /** @description A wish that waits its turn. */
+        RunAsked: {
+            run_id: string;
+            sale_id?: string | null;
+            scenario: string;
+            status: components["schemas"]["Status"];
+        };
+        /** @description An invariant: `pass`, `fail`, `not_exercised` or `no_data`. */
+        RunCheck: {
+            /** Format: int64 */
+            checked: number;
+            counter_examples?: string[] | null;
+            evidence?: {
+                [key: string]: number;
+            } | null;
+            id: string;
+            missing?: string | null;
+            name: string;
+            /** @description Which of several sales it was judged for. */
+            sale?: string | null;
+            verdict: string;
+            /** Format: int64 */
+            violations: number;
+        };
+        /** @description What can be judged already. */
+        RunCheckSoFar: {
+            /** Format: int64 */
+            broken: number;
+            /** Format: int64 */
+            checked: number;
+            name: string;
+        };
+        /** @description The last complete seconds from the doors on, two minutes at most; `null` is a gap. */
+        RunColumns: {
+            admitted: number[];
+            available_seats: (number | null)[];
+            bought: (number | null)[];
+            called: (number | null)[];
+            failed: number[];
+            /**
+             * Format: int64
+             * @description The second that the columns begin with.
+             */
+            from: number;
+            gone: (number | null)[];
+            held_seats: (number | null)[];
+            inside: (number | null)[];
+            joined: number[];
+            queue_depth: (number | null)[];
+            refused: number[];
+            requests: number[];
+            response_p50_ms: (number | null)[];
+            response_p95_ms: (number | null)[];
+            response_p99_ms: (number | null)[];
+            returning: (number | null)[];
+            tickets_sold: (number | null)[];
+        };
+        /** @description What a run is where its wish does not say: the lab's own, for the pages to begin with. */
+        RunDefaults: {
+            /** Format: int64 */
+            admit_per_minute: number;
+            /** Format: int64 */
+            ramp_down_ms: number;
+            /** Format: int64 */
+            ramp_up_ms: number;
+            /** Format: int64 */
+            seed: number;
+            /** Format: int64 */
+            steady_ms: number;
+            /** Format: int64 */
+            total_seats: number;
+            /** Format: int64 */
+            waiting_room_cap: number;
+        };
+        /** @description The shape of the run and the sale that it makes; of a sale that was there the terms are empty. */
+        RunFrame: {
+            /** Format: int64 */
+            admit_per_minute?: number | null;
+            /** Format: int64 */
+            fans: number;
+            /** Format: int64 */
+            ramp_down_ms: number;
+            /** Format: int64 */
+            ramp_up_ms: number;
+            /** Format: int64 */
+            sales: number;
+            /** Format: int64 */
+            steady_ms: number;
+            /** Format: int64 */
+            total_seats?: number | null;
+            /** Format: int64 */
+            waiting_room_cap?: number | null;
+        };
+        RunGenerator: {
+            /**
+             * Format: double
+             * @description Of a core.
+             */
+            cpu_share?: number | null;
+            /** Format: int64 */
+            errors: number;
+            /** Format: double */
+            lag_p99_ms: number;
+        };
+        /** @description What a list says of a run. */
+        RunInList: {
+            /** Format: date-time */
+            asked_at: string;
+            /** @description `request` or `command line`. */
+            asked_by: string;
+            /** @description Why there is no verdict. */
+            error?: string | null;
+            /** Format: date-time */
+            finished_at?: string | null;
+            /** @description Names and texts, as they were asked for. */
+            knobs: {
+                [key: string]: string;
+            };
+            /** @description Nothing before it is over. */
+            passed?: boolean | null;
+            /** @description Of its verdict, in a sentence. */
+            reason?: string | null;
+            run_id: string;
+            runner?: string | null;
+            /** @description What was asked for, or what the run made for itself, once it has. */
+            sale_id?: string | null;
+            scenario: string;
+            /** Format: date-time */
+            started_at?: string | null;
+            status: components["schemas"]["Status"];
+        };
+        /** @description Averages of the last complete seconds. */
+        RunLately: {
+            /** Format: double */
+            admitted_per_sec: number;
+            /** Format: double */
+            failed_share: number;
+            /** Format: double */
+            requests_per_sec: number;
+            /** Format: double */
+            response_p95_ms?: number | null;
+            /** Format: int64 */
+            window_sec: number;
+        };
+        /** @description A page of runs, the newest first, and what a next one may be. */
+        RunList: {
+            /** @description What to ask the next page with; none after the last. */
+            next_after?: string | null;
+            runner?: components["schemas"]["RunnerShown"] | null;
+            /** @description Those under way, the first first. */
+            running: string[];
+            runs: components["schemas"]["RunInList"][];
+            scenarios: components["schemas"]["ScenarioShown"][];
+            /** @description How many wait. */
+            waiting: number;
+        };
+        /** @description A runner, by what it said when it was last heard. */
+        RunnerShown: components["schemas"]["Machine"] & {
+            /** Format: int64 */
+            heard_ms_ago: number;
+            name: string;
+        };
+        /** @description A run a second ago. */
+        RunProgress: {
+            /** Format: int64 */
+            admitted?: number | null;
+            /**
+             * Format: int64
+             * @description Fans who have come and are not done.
+             */
+            at_work?: number | null;
+            /** Format: int64 */
+            blocked_total?: number | null;
+            /** Format: int64 */
+            elapsed_sec?: number | null;
+            /** Format: int64 */
+            errors?: number | null;
+            frame?: components["schemas"]["RunFrame"] | null;
+            generator?: components["schemas"]["RunGenerator"] | null;
+            /** Format: int64 */
+            joined?: number | null;
+            lately?: components["schemas"]["RunLately"] | null;
+            /** @description `preparing`, `doors in 2 s`, `ramp up`, `steady` or `ramp down`. */
+            phase?: string | null;
+            /** Format: int64 */
+            queue_depth?: number | null;
+            /** Format: int64 */
+            requests_per_sec?: number | null;
+            /** Format: int64 */
+            requests_total?: number | null;
+            sale_id?: string | null;
+            series?: components["schemas"]["RunColumns"] | null;
+            /** Format: int64 */
+            since_doors_sec?: number | null;
+            so_far?: components["schemas"]["RunCheckSoFar"][] | null;
+            /** Format: int64 */
+            tickets_sold?: number | null;
+        };
+        /** @description Everything of a run but the files themselves. */
+        RunShown: components["schemas"]["RunInList"] & {
+            checks: components["schemas"]["RunCheck"][];
+            /** @description A sentence for each check, threshold and condition that kept it from passing. */
+            failures: string[];
+            files: components["schemas"]["FileShown"][];
+            /** @description What the lab calls this run, in its files. */
+            lab_run_id?: string | null;
+            metrics: {
+                [key: string]: number | null;
+            };
+            /** @description Files that were too large, and why. */
+            not_kept?: string[] | null;
+            plan_sha256?: string | null;
+            progress?: components["schemas"]["RunProgress"] | null;
+            slos: components["schemas"]["RunSlo"][];
+            stopping: boolean;
+            /**
+             * Format: int64
+             * @description How many wait before it, where it waits.
+             */
+            waiting_before?: number | null;
+        };
+        /** @description A threshold, with the same words. */
+        RunSlo: {
+            advisory?: boolean | null;
+            /** Format: double */
+            beside?: number | null;
+            /** Format: double */
+            observed?: number | null;
+            /** Format: int64 */
+            samples: number;
+            slo: string;
+            unit?: string | null;
+            verdict: string;
+        };
+        /** @description What became of a wish to stop. */
+        RunStopped: {
+            run_id: string;
+            status: components["schemas"]["Status"];
+            /** @description It runs, and has been told to end. */
+            stopping: boolean;
+        };
         SaleFacts: {
             /** Format: date-time */
             ends_at: string;
@@ -1918,6 +2255,17 @@ export interface components {
             sale_id?: string | null;
             seat_id?: string | null;
             ticket_id?: string | null;
+        };
+        /** @description A scenario that may be asked for. */
+        ScenarioShown: {
+            last?: components["schemas"]["LastRun"] | null;
+            name: string;
+            /** @description It makes its own sales: a `sale_id` is refused. */
+            own_sale_only: boolean;
+            /** @description Always. */
+            ready: boolean;
+            /** @description The failure in the world that it stands for. */
+            stands_for: string;
         };
         SeatFacts: {
             id: string;
@@ -1965,33 +2313,23 @@ export interface components {
             trusted_proxies: number;
             version: string;
         };
-        Status: {
-            /** Format: date-time */
-            admission_expires_at?: string | null;
-            admission_token?: string | null;
-            admitted: boolean;
-            /** Format: int64 */
-            ahead_count: number;
-            /** Format: date-time */
-            deadline?: string | null;
-            estimated_wait_range_sec?: number[] | null;
+        /** @description The run that began last. */
+        Simulation: {
             /**
              * Format: int64
-             * @description From the calls of the last minute; null while the line does not move.
+             * @description Of these, refused as the run expected.
              */
-            estimated_wait_sec?: number | null;
-            message: string;
-            phase: string;
+            blocked_total: number;
             /** Format: int64 */
-            position: number;
-            /** Format: int64 */
-            retry_after_ms: number;
-            sale_id: string;
-            seats_left: components["schemas"]["SeatsLeft"];
-            /** Format: date-time */
-            server_time: string;
-            state: string;
+            requests_total: number;
+            run_id?: string | null;
+            status?: components["schemas"]["Status"] | null;
         };
+        /**
+         * @description Where a run stands.
+         * @enum {string}
+         */
+        Status: "queued" | "running" | "passed" | "failed" | "invalid" | "aborted" | "error";
         Ticket: {
             /** @description What the door checks: `T1.<payload>.<signature>`, see docs/tickets.md. On the single ticket only, while it is valid. */
             code?: string | null;
@@ -2086,22 +2424,28 @@ export type CodeOnItsWay = components['schemas']['CodeOnItsWay'];
 export type CodeTry = components['schemas']['CodeTry'];
 export type CodeWanted = components['schemas']['CodeWanted'];
 export type Confirmed = components['schemas']['Confirmed'];
+export type Dashboard = components['schemas']['Dashboard'];
 export type DemoConfig = components['schemas']['DemoConfig'];
+export type DemoSaleSet = components['schemas']['DemoSaleSet'];
 export type EventFacts = components['schemas']['EventFacts'];
+export type FileShown = components['schemas']['FileShown'];
 export type Finish = components['schemas']['Finish'];
 export type FirstScan = components['schemas']['FirstScan'];
 export type Hold = components['schemas']['Hold'];
 export type Holder = components['schemas']['Holder'];
 export type JoinAnswer = components['schemas']['JoinAnswer'];
+export type LastRun = components['schemas']['LastRun'];
 export type LeaveAnswer = components['schemas']['LeaveAnswer'];
 export type Live = components['schemas']['Live'];
 export type Login = components['schemas']['Login'];
+export type Machine = components['schemas']['Machine'];
 export type Me = components['schemas']['Me'];
 export type NewEvent = components['schemas']['NewEvent'];
 export type NewException = components['schemas']['NewException'];
 export type NewIssue = components['schemas']['NewIssue'];
 export type NewSale = components['schemas']['NewSale'];
 export type NewSection = components['schemas']['NewSection'];
+export type Node = components['schemas']['Node'];
 export type OrderFacts = components['schemas']['OrderFacts'];
 export type OrderList = components['schemas']['OrderList'];
 export type Part = components['schemas']['Part'];
@@ -2114,15 +2458,32 @@ export type Registering = components['schemas']['Registering'];
 export type Registration = components['schemas']['Registration'];
 export type Release = components['schemas']['Release'];
 export type Reset = components['schemas']['Reset'];
+export type RunAsked = components['schemas']['RunAsked'];
+export type RunCheck = components['schemas']['RunCheck'];
+export type RunCheckSoFar = components['schemas']['RunCheckSoFar'];
+export type RunColumns = components['schemas']['RunColumns'];
+export type RunDefaults = components['schemas']['RunDefaults'];
+export type RunFrame = components['schemas']['RunFrame'];
+export type RunGenerator = components['schemas']['RunGenerator'];
+export type RunInList = components['schemas']['RunInList'];
+export type RunLately = components['schemas']['RunLately'];
+export type RunList = components['schemas']['RunList'];
+export type RunnerShown = components['schemas']['RunnerShown'];
+export type RunProgress = components['schemas']['RunProgress'];
+export type RunShown = components['schemas']['RunShown'];
+export type RunSlo = components['schemas']['RunSlo'];
+export type RunStopped = components['schemas']['RunStopped'];
 export type SaleFacts = components['schemas']['SaleFacts'];
 export type SaleList = components['schemas']['SaleList'];
 export type Scan = components['schemas']['Scan'];
 export type Scanned = components['schemas']['Scanned'];
+export type ScenarioShown = components['schemas']['ScenarioShown'];
 export type SeatFacts = components['schemas']['SeatFacts'];
 export type Seats = components['schemas']['Seats'];
 export type SeatsLeft = components['schemas']['SeatsLeft'];
 export type Session = components['schemas']['Session'];
 export type Setup = components['schemas']['Setup'];
+export type Simulation = components['schemas']['Simulation'];
 export type Status = components['schemas']['Status'];
 export type Ticket = components['schemas']['Ticket'];
 export type TicketFacts = components['schemas']['TicketFacts'];
@@ -3934,7 +4295,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["DemoSaleSet"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -3999,7 +4362,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -4034,12 +4399,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {run_id, sale_id, scenario, status} */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RunAsked"];
+                };
             };
             /** @description invalid_scenario */
             400: {
@@ -4099,12 +4465,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description {run_id, scenario, sale_id, status, passed, failures, checks, metrics, ..} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
             };
             /** @description run_not_found */
             404: {
@@ -4342,12 +4709,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description {run_id, status} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RunStopped"];
+                };
             };
             /** @description run_not_found */
             404: {
@@ -4378,17 +4746,22 @@ export interface operations {
                 after: string | null;
                 /** @description 1 to 200; 200 where it is left out. */
                 limit: string | null;
+                /** @description Only runs of this scenario. */
+                scenario: string | null;
+                /** @description Only runs in this state, such as `failed`. */
+                status: string | null;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description {runs, next_after, scenarios} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RunList"];
+                };
             };
             /** @description invalid_field */
             422: {
@@ -4423,12 +4796,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {sale_id, message} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["DemoSaleSet"];
+                };
             };
             422: {
                 headers: {

@@ -1,6 +1,7 @@
 //! What all virtual fans of one run share: clock, recorder, target, sales, and the word that it is over.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(crate) struct Stage {
     /// When the first doors open, on the run's clock.
     pub(crate) doors_us: u64,
     pub(crate) news: Arc<News>,
+    /// Fans who are done, however it ended.
+    pub(crate) ended: Arc<AtomicU64>,
     /// Connections that fans share, where there are too many for one each.
     pub(crate) shared: Option<Arc<Shared>>,
     over: watch::Receiver<bool>,
@@ -130,7 +133,8 @@ impl Stage {
         let doors_us = sales.first().map_or(0, |sale| sale.doors_us);
         let (sales, news) = (sales.into(), Arc::new(news));
         let shared = Shared::for_fans(fans, &target);
-        (Stage { clock, recorder, target, sales, seed, run_tag, doors_us, news, shared, over }, curtain)
+        let ended = Arc::default();
+        (Stage { clock, recorder, target, sales, seed, run_tag, doors_us, news, ended, shared, over }, curtain)
     }
 
     /// Runs `work` unless the run ends first: then `None`.

@@ -22,7 +22,7 @@ use crate::validity::ValidityRow;
 use crate::verdict::Verdict;
 
 pub use compare::{Comparison, compare};
-pub(crate) use series::{Point, Step, metrics, points, refusals, steps};
+pub(crate) use series::{Point, Step, metrics, point, points, refusals, steps};
 pub(crate) use text::Text;
 
 const SCHEMA: &str = "traffic.loadrun/1";
