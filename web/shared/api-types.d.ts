@@ -2059,6 +2059,8 @@ export interface components {
             ramp_up_ms: number;
             /** Format: int64 */
             sales: number;
+            /** @description The thresholds, as they were written. */
+            slos?: string[] | null;
             /** Format: int64 */
             steady_ms: number;
             /** Format: int64 */
@@ -4349,11 +4351,11 @@ export interface operations {
     };
     get_v1_demo_dashboard: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                sale_id: string | null;
+            query?: {
+                sale_id?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -4739,18 +4741,18 @@ export interface operations {
     };
     get_v1_demo_loadtests: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
                 /** @description Only runs of this scenario. */
-                scenario: string | null;
+                scenario?: string;
                 /** @description Only runs in this state, such as `failed`. */
-                status: string | null;
+                status?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5170,14 +5172,14 @@ export interface operations {
     };
     get_v1_orders: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5990,14 +5992,14 @@ export interface operations {
     };
     get_v1_tickets: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;

@@ -17,7 +17,7 @@ const WINDOW_SEC: usize = 5;
 const LATE_SEC: usize = 2;
 
 /// The shape of the run, and the sale that it is about.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Frame {
     pub(crate) ramp_up_ms: u64,
     pub(crate) steady_ms: u64,
@@ -29,6 +29,8 @@ pub(crate) struct Frame {
     pub(crate) total_seats: Option<u64>,
     /// Of the run; the columns are about the first.
     pub(crate) sales: usize,
+    /// The thresholds, as they were written.
+    pub(crate) slos: Vec<String>,
 }
 
 /// The last complete seconds from the doors on, a column a figure. `null` is a gap: nothing was sampled or answered then.

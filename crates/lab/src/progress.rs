@@ -10,6 +10,7 @@ use crate::plan::{Plan, Shape};
 use crate::preview::sparkline;
 use crate::record::{Reached, Second};
 use crate::sampler::Samples;
+use crate::slo::Slo;
 use crate::so_far::SoFarCheck;
 use crate::stage::Stage;
 
@@ -189,7 +190,7 @@ impl Drop for Terminal {
 }
 
 impl Watched {
-    pub(crate) fn new(stage: Stage, plan: &Plan, own_sale: bool, samples: Samples) -> Self {
+    pub(crate) fn new(stage: Stage, plan: &Plan, slos: &[Slo], own_sale: bool, samples: Samples) -> Self {
         let (shape, first) = (plan.shape, plan.sales.first().filter(|_| own_sale));
         let frame = Frame {
             ramp_up_ms: shape.ramp_up_us / 1_000,
@@ -200,6 +201,7 @@ impl Watched {
             waiting_room_cap: first.map(|sale| sale.waiting_room_cap),
             total_seats: first.map(|sale| sale.total_seats),
             sales: stage.sales.len(),
+            slos: slos.iter().map(|slo| slo.text.clone()).collect(),
         };
         Watched { stage, shape, frame, samples, live: Live::default() }
     }
@@ -233,7 +235,7 @@ impl Watched {
                 so_far: recorded.so_far.checks(),
                 at_work: at_work(recorded, stage.ended.load(Ordering::Relaxed)),
                 since_doors_sec: now.checked_sub(stage.doors_us).map(|us| us / 1_000_000),
-                frame: *frame,
+                frame: frame.clone(),
                 lately: live.lately(recorded),
                 generator: live.generator(recorded, now),
                 series: live.columns(),

@@ -243,7 +243,7 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
         .zip(&samples)
         .map(|(sale, samples)| tokio::spawn(sampler::run(operator(), clock, sale.sale_id.clone(), samples.clone())))
         .collect();
-    let watched = Watched::new(stage.clone(), plan, options.sale_id.is_none(), samples[0].clone());
+    let watched = Watched::new(stage.clone(), plan, &prepared.slos, options.sale_id.is_none(), samples[0].clone());
     let showing = tokio::spawn(progress::show(options.progress.clone(), watched));
     let (cpu_before, load_began) = (environment::thread_cpu_us(), clock.now_us());
 

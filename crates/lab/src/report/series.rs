@@ -58,6 +58,41 @@ pub(crate) struct Point {
     pub(crate) tickets_sold: Option<u64>,
 }
 
+/// What the server said of one sale in one second.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct OfSale {
+    second: u64,
+    queue_depth: u64,
+    called: u64,
+    returning: u64,
+    inside: u64,
+    bought: u64,
+    gone: u64,
+    available_seats: u64,
+    held_seats: u64,
+    tickets_sold: u64,
+}
+
+/// A second without a sample is not there.
+pub(crate) fn of_sale(samples: &[Sample], doors_us: u64) -> Vec<OfSale> {
+    let of = |sample: &Sample| {
+        let (stats, since_us) = (sample.stats.as_ref()?, sample.at_us.checked_sub(doors_us)?);
+        Some(OfSale {
+            second: since_us / 1_000_000,
+            queue_depth: stats.waiting,
+            called: stats.called,
+            returning: stats.returning,
+            inside: stats.inside,
+            bought: stats.bought,
+            gone: stats.expired + stats.left,
+            available_seats: stats.available_seats,
+            held_seats: stats.held_seats,
+            tickets_sold: stats.tickets_sold,
+        })
+    };
+    samples.iter().filter_map(of).collect()
+}
+
 fn ms(us: u64) -> f64 {
     us as f64 / 1_000.0
 }

@@ -112,6 +112,7 @@ pub struct Adopt {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct WhichSale {
     sale_id: Option<String>,
 }

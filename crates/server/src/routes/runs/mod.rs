@@ -103,6 +103,7 @@ async fn look(app: &App, id: RunId) -> Result<(RunShown, bool), Problem> {
 
 /// Which runs a list is of.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Which {
     /// Only runs of this scenario.
     scenario: Option<String>,

@@ -52,6 +52,8 @@ pub(super) struct Frame {
     waiting_room_cap: Option<u64>,
     total_seats: Option<u64>,
     sales: u64,
+    /// The thresholds, as they were written.
+    slos: Option<Vec<String>>,
 }
 
 /// Averages of the last complete seconds.
