@@ -19,7 +19,7 @@ export type Board = {
   depthLine: Value[];
   cap: number | undefined;
   admits: { value: number | undefined; window: string; rate: number | undefined; line: Value[] };
-  seats: { sold: number; held: number; left: number; oversold: number } | undefined;
+  seats: { sold: number; held: number; left: number; oversold: number; window: string } | undefined;
   rows: Row[];
   fairness: Row[];
   generator: Row[];
@@ -48,7 +48,8 @@ export function boardOfRun({ run, series, report, link }: Watched): Board | unde
   const perSec = frame?.admit_per_minute ?? knob(report?.knobs, 'K6_ADMIT_PER_MIN', report?.plan?.own_sale);
   const columns = series.columns;
   const lately = progress?.lately;
-  const last = over ? 'at the end' : 'now';
+  const ofTwo = (frame?.sales ?? report?.sales?.length ?? 1) > 1 ? 'sale A, ' : '';
+  const last = `${ofTwo}${over ? 'at the end' : 'now'}`;
   const window = lately ? `last ${lately.window_sec} s` : 'last 5 s';
   return {
     title: titleOf(run.scenario),
@@ -65,7 +66,7 @@ export function boardOfRun({ run, series, report, link }: Watched): Board | unde
       rate: perSec === undefined ? undefined : perSec / 60,
       line: columns.admitted,
     },
-    seats: seatsOf(series, frame?.total_seats ?? knob(report?.knobs, 'K6_TOTAL_SEATS', report?.plan?.own_sale)),
+    seats: seatsOf(series, last, frame?.total_seats ?? knob(report?.knobs, 'K6_TOTAL_SEATS', report?.plan?.own_sale)),
     rows: over ? totals(run) : lateRows(progress, window),
     fairness: fairness(run, report),
     generator: generator(run, report),
@@ -110,11 +111,11 @@ function checks(run: RunShown, report: Watched['report']): Row | undefined {
   };
 }
 
-function seatsOf({ columns }: Series, total: number | undefined): Board['seats'] {
+function seatsOf({ columns }: Series, window: string, total: number | undefined): Board['seats'] {
   const sold = latest(columns.tickets_sold);
   const [held, left] = [latest(columns.held_seats), latest(columns.available_seats)];
   if (sold === undefined || held === undefined || left === undefined) return undefined;
-  return { sold, held, left, oversold: total === undefined ? 0 : Math.max(0, sold - total) };
+  return { sold, held, left, window, oversold: total === undefined ? 0 : Math.max(0, sold - total) };
 }
 
 function lateRows(progress: RunShown['progress'], window: string): Row[] {
@@ -202,6 +203,7 @@ export function boardOfSale(
       sold: now.tickets_sold,
       held: now.held_seats,
       left: now.available_seats,
+      window: 'now',
       oversold: Math.max(0, now.tickets_sold - now.total_seats),
     },
     rows: [

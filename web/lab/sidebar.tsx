@@ -144,7 +144,7 @@ function Seats({ seats }: { seats: NonNullable<Board['seats']> }) {
     { name: 'Left', value: shown(seats.left) },
     seats.oversold > 0 ? { ...oversold, tone: 'fail', word: 'broken' } : oversold,
   ];
-  return <Rows title="Seats, now" rows={rows} />;
+  return <Rows title={`Seats, ${seats.window}`} rows={rows} />;
 }
 
 function Rows({ title, rows }: { title: string; rows: Row[] }) {
