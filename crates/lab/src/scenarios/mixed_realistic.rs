@@ -98,10 +98,10 @@ fn fan(knobs: &Knobs, shape: Shape, number: usize, fans: usize, cap: u64) -> Fan
 fn slos(_: &Knobs, plan: &Plan, _: bool) -> Vec<String> {
     let mut slos = usual_slos(plan);
     let called = unless_called(plan);
-    slos.push("status p99 < 500ms min_samples=1".into());
-    slos.push(format!("checkout p99 < 1s min_samples=1{called}"));
+    slos.push("status p99 < 200ms min_samples=1".into());
+    slos.push(format!("checkout p99 < 500ms min_samples=1{called}"));
     // A few fans may all be let in before any of them has lost the connection.
-    slos.push(format!("back p99 < 1s min_samples=1{}", if plan.fans.len() < 50 { " advisory" } else { called }));
+    slos.push(format!("back p99 < 500ms min_samples=1{}", if plan.fans.len() < 50 { " advisory" } else { called }));
     slos.push("first_admission value < 2s advisory".into());
     slos.push("drip rate >= 95%".into());
     slos
