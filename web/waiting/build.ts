@@ -88,7 +88,8 @@ async function inlined(root: string): Promise<{ script: string; style: string }>
   const script = outputs.find((one) => one.type === 'chunk')?.code.trim() ?? '';
   const css = outputs.find((one) => one.type === 'asset' && one.fileName.endsWith('.css'));
   const style = css?.type === 'asset' ? `${css.source}`.trim() + rules() : '';
-  if (!script || !style || /<\/(script|style)|\{\{/i.test(script + style)) throw new Error('waiting: nothing to inline');
+  if (!script || !style || /<\/(script|style)|\{\{/i.test(script + style))
+    throw new Error('waiting: nothing to inline');
   return { script, style };
 }
 
