@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::export::{Export, QueueEntries};
 use tokio::sync::mpsc::Sender;
 
+use super::shapes::LinePage;
 use super::{Page, existing, page, sale_id};
 use crate::app::Shared;
 use crate::extract::{Named, Operator};
@@ -20,7 +21,8 @@ const EXPORT_LINES_WAITING: usize = 256;
 
 /// The line, a page at a time.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}/queue-entries", tag = "admin", security(("admin" = [])), params(Page),
-    responses((status = 200), (status = 404, description = "sale_not_found"), (status = 422)))]
+    responses((status = 200, body = LinePage), (status = 404, description = "sale_not_found"),
+        (status = 422, description = "invalid_field")))]
 pub async fn queue_entries(
     State(app): State<Shared>,
     _: Operator,
