@@ -399,7 +399,7 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** The line, a page at a time. */
+        /** The line, a page at a time, or the places of one account. */
         get: operations["get_v1_admin_sales_id_queue_entries"];
         put?: never;
         post?: never;
@@ -1472,83 +1472,83 @@ export interface components {
              * Format: int64
              * @default null
              */
-            admit_per_minute: number | null;
+            admit_per_minute?: number | null;
             /**
              * @description `public` or `held`: where the seats of tickets go that are cancelled from now on.
              * @default null
              */
-            cancelled_seats: string | null;
+            cancelled_seats?: string | null;
             /**
              * Format: int64
              * @description Only before the doors open.
              * @default null
              */
-            claim_window_sec: number | null;
+            claim_window_sec?: number | null;
             /** @default null */
-            cluster_by: string[] | null;
+            cluster_by?: string[] | null;
             /**
              * Format: date-time
              * @description Later or earlier, but after now.
              * @default null
              */
-            ends_at: string | null;
+            ends_at?: string | null;
             /**
              * Format: int64
              * @default null
              */
-            hold_ttl_sec: number | null;
+            hold_ttl_sec?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            max_active: number | null;
+            max_active?: number | null;
             /**
              * Format: int64
              * @description 0: no such cap any more, as of the next two.
              * @default null
              */
-            max_tickets_per_cluster: number | null;
+            max_tickets_per_cluster?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            max_tickets_per_group: number | null;
+            max_tickets_per_group?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            max_tickets_per_group_cluster: number | null;
+            max_tickets_per_group_cluster?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            max_tickets_per_user: number | null;
+            max_tickets_per_user?: number | null;
             /**
              * Format: date-time
              * @description Only before the doors open.
              * @default null
              */
-            opens_at: string | null;
+            opens_at?: string | null;
             /**
              * @description Kept in the audit.
              * @default null
              */
-            reason: string | null;
+            reason?: string | null;
             /**
              * Format: int64
              * @default null
              */
-            seats_per_shopper: number | null;
+            seats_per_shopper?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            shopping_window_sec: number | null;
+            shopping_window_sec?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            waiting_room_cap: number | null;
+            waiting_room_cap?: number | null;
         };
         Checkout: {
             /** @description A name for each ticket, in the order of the seats. */
@@ -1797,17 +1797,17 @@ export interface components {
              * @description The name on the ticket from now on; without it the name stays.
              * @default null
              */
-            attendee: string | null;
+            attendee?: string | null;
             /**
              * @description Or the `Idempotency-Key` header.
              * @default null
              */
-            idempotency_key: string | null;
+            idempotency_key?: string | null;
             /**
              * @description Kept in the audit.
              * @default null
              */
-            reason: string | null;
+            reason?: string | null;
         };
         NewSale: {
             /**
@@ -2103,17 +2103,17 @@ export interface components {
              * @description Or the `Idempotency-Key` header.
              * @default null
              */
-            idempotency_key: string | null;
+            idempotency_key?: string | null;
             /**
              * @description Kept in the audit.
              * @default null
              */
-            reason: string | null;
+            reason?: string | null;
             /**
              * @description Without them all that are held back, a thousand at most.
              * @default null
              */
-            seat_ids: string[] | null;
+            seat_ids?: string[] | null;
         };
         /** @description In minor units of one currency. */
         ReportMoney: {
@@ -2198,35 +2198,35 @@ export interface components {
              * Format: int64
              * @default null
              */
-            admit_per_minute: number | null;
+            admit_per_minute?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            hold_ttl_sec: number | null;
+            hold_ttl_sec?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            max_tickets_per_user: number | null;
+            max_tickets_per_user?: number | null;
             /** @default null */
-            name: string | null;
+            name?: string | null;
             /**
              * Format: int64
              * @description 0: the doors are open.
              * @default null
              */
-            opens_in_ms: number | null;
+            opens_in_ms?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            total_seats: number | null;
+            total_seats?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            waiting_room_cap: number | null;
+            waiting_room_cap?: number | null;
         };
         SaleCreated: {
             sale_id: string;
@@ -2606,12 +2606,12 @@ export interface components {
              * @description Or the `Idempotency-Key` header, where a ticket or an order is cancelled: a change of a sale may be repeated anyway.
              * @default null
              */
-            idempotency_key: string | null;
+            idempotency_key?: string | null;
             /**
              * @description Kept in the audit.
              * @default null
              */
-            reason: string | null;
+            reason?: string | null;
         };
         Wish: {
             best_available?: components["schemas"]["BestAvailable"] | null;
@@ -2848,12 +2848,13 @@ export interface operations {
     };
     get_v1_admin_accounts_id_refusals: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only of this sale, and with the account's exceptions there. */
+                sale_id?: string;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description Only of this sale, and with the account's exceptions there. */
-                sale_id: string | null;
             };
             cookie?: never;
         };
@@ -2978,12 +2979,12 @@ export interface operations {
     };
     get_v1_admin_audit: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                after: string | null;
-                limit: string | null;
+            query?: {
+                after?: string;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -3346,12 +3347,13 @@ export interface operations {
     };
     get_v1_admin_sales_id_audit: {
         parameters: {
-            query?: never;
+            query?: {
+                after?: string;
+                limit?: string;
+            };
             header?: never;
             path: {
-                after: string | null;
                 id: string;
-                limit: string | null;
             };
             cookie?: never;
         };
@@ -3609,12 +3611,13 @@ export interface operations {
     };
     get_v1_admin_sales_id_orders: {
         parameters: {
-            query?: never;
+            query?: {
+                after?: string;
+                limit?: string;
+            };
             header?: never;
             path: {
-                after: string | null;
                 id: string;
-                limit: string | null;
             };
             cookie?: never;
         };
@@ -3751,12 +3754,15 @@ export interface operations {
     };
     get_v1_admin_sales_id_queue_entries: {
         parameters: {
-            query?: never;
+            query?: {
+                after?: string;
+                limit?: string;
+                /** @description The places of one account alone, by its id or its e-mail address. */
+                who?: string;
+            };
             header?: never;
             path: {
-                after: string | null;
                 id: string;
-                limit: string | null;
             };
             cookie?: never;
         };
@@ -4622,11 +4628,11 @@ export interface operations {
     };
     get_v1_demo_dashboard: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                sale_id: string | null;
+            query?: {
+                sale_id?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5007,14 +5013,14 @@ export interface operations {
     };
     get_v1_demo_loadtests: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5432,14 +5438,14 @@ export interface operations {
     };
     get_v1_orders: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5861,16 +5867,17 @@ export interface operations {
     };
     get_v1_sales_id_seats: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description With `status`: at most so many, 1 to 1000. */
+                limit?: string;
+                /** @description The `version` of an earlier answer: only what changed after it. */
+                since?: string;
+                /** @description `available`: only free seats, from a row drawn by the account. */
+                status?: string;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description With `status`: at most so many, 1 to 1000. */
-                limit: string | null;
-                /** @description The `version` of an earlier answer: only what changed after it. */
-                since: string | null;
-                /** @description `available`: only free seats, from a row drawn by the account. */
-                status: string | null;
             };
             cookie?: never;
         };
@@ -6252,14 +6259,14 @@ export interface operations {
     };
     get_v1_tickets: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
