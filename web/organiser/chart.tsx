@@ -1,6 +1,6 @@
-// A small chart of the last ten minutes: from zero up, broken where nobody looked, with a limit where there is one.
+// A small chart of the last minutes: from zero up, broken where nobody looked, with a limit where there is one.
 import { number } from '../shared/format';
-import { KEPT_MS, niceMost, type Point } from './pace';
+import { niceMost, type Point, spanMinutes } from './pace';
 import { texts } from './texts';
 
 const WIDTH = 300;
@@ -13,7 +13,8 @@ export function Chart({ name, points, limit }: { name: string; points: Point[]; 
   const now = points.at(-1)?.value;
   const top = niceMost(Math.max(most ?? 0, limit ?? 0));
   const end = points.at(-1)?.at ?? 0;
-  const x = (at: number) => WIDTH - ((end - at) / KEPT_MS) * WIDTH;
+  const minutes = spanMinutes(points);
+  const x = (at: number) => WIDTH - ((end - at) / (minutes * 60_000)) * WIDTH;
   const y = (value: number) => HEIGHT - (value / top) * HEIGHT;
   return (
     <figure class="chart">
@@ -35,7 +36,7 @@ export function Chart({ name, points, limit }: { name: string; points: Point[]; 
         </svg>
       )}
       <div class="scale num" aria-hidden="true">
-        <span>{texts.sale.ago}</span>
+        <span>{texts.sale.ago(minutes)}</span>
         <span>{texts.sale.most(shown(most))}</span>
         <span>{texts.sale.now}</span>
       </div>

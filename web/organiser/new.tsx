@@ -177,7 +177,7 @@ function TimesPart(parts: Parts) {
           </select>
         )}
       </Field>
-      <div class="fields">
+      <div class="fields times">
         <TimeField name="opens_at" label={texts.new.opensAt} {...parts} />
         <TimeField name="ends_at" label={texts.new.endsAt} {...parts} />
         {draft.event_id === '' && <TimeField name="starts_at" label={texts.new.startsAt} {...parts} />}

@@ -1,6 +1,6 @@
 // Rates and lines are of what was seen: nothing is made up where nobody looked.
 import { expect, test } from 'vitest';
-import { KEPT_MS, kept, type Look, lineOf, niceMost, paceOf, rateLine } from './pace';
+import { KEPT_MS, kept, type Look, lineOf, niceMost, paceOf, rateLine, spanMinutes } from './pace';
 
 const look = (sec: number, through: number): Look => ({ at: sec * 1_000, through, waiting: 100 - through, sold: 0 });
 const each = (from: number, to: number, perSec: number): Look[] =>
@@ -43,4 +43,10 @@ test('no rate is drawn across a gap', () => {
 
 test('an axis ends at a round number', () => {
   expect([0, 1, 3, 12, 50, 51, 999, 1_001].map(niceMost)).toEqual([1, 1, 5, 20, 50, 100, 1_000, 2_000]);
+});
+
+test('a time axis holds what was seen, in whole minutes', () => {
+  const after = (sec: number) => spanMinutes([{ at: 0 }, { at: sec * 1_000 }]);
+  expect([after(0), after(120), after(121), after(599), after(9_999)]).toEqual([2, 2, 3, 10, 10]);
+  expect(spanMinutes([])).toBe(2);
 });

@@ -55,6 +55,12 @@ export function rateLine(looks: readonly Look[]): Point[] {
   });
 }
 
+/** Whole minutes that hold every point: 2 at least, so that the first seconds are no steep line, and no more than are kept. */
+export function spanMinutes(points: readonly { at: number }[]): number {
+  const ms = (points.at(-1)?.at ?? 0) - (points[0]?.at ?? 0);
+  return Math.min(KEPT_MS / MINUTE_MS, Math.max(2, Math.ceil(ms / MINUTE_MS)));
+}
+
 /** 1, 2 or 5 times a power of ten, not below the value. */
 export function niceMost(value: number): number {
   if (value <= 1) return 1;

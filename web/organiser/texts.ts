@@ -197,7 +197,7 @@ export const texts = {
     waitingChart: 'Waiting',
     callsChart: 'Called a minute',
     soldChart: 'Tickets sold',
-    ago: '10 min ago',
+    ago: (minutes: number) => `${minutes} min ago`,
     now: 'now',
     most: (text: string) => `most ${text}`,
     nothingYet: 'Nothing to draw yet.',
