@@ -21,5 +21,14 @@ test('members of members keep their path', () => {
 test('what is no object is shown as it is', () => {
   expect(detailsOf('put here by hand')).toEqual([{ name: 'details', value: 'put here by hand' }]);
   expect(detailsOf(null)).toEqual([]);
-  expect(detailsOf({ tickets: [{ id: 1 }] })).toEqual([{ name: 'tickets', value: '[{"id":1}]' }]);
+  const tickets = [
+    { seat: 'A-1-1', id: 't1' },
+    { seat: 'A-1-2', id: 't2' },
+  ];
+  expect(detailsOf({ tickets })).toEqual([{ name: 'tickets', value: 'A-1-1 t1, A-1-2 t2' }]);
+});
+
+test('an amount is told in its currency', () => {
+  expect(detailsOf({ refund: 900_000, currency: 'INR' })).toEqual([{ name: 'refund', value: '₹9,000' }]);
+  expect(detailsOf({ currency: 'INR' })).toEqual([{ name: 'currency', value: 'INR' }]);
 });

@@ -9,7 +9,7 @@ import { Trouble } from './frame';
 import { asked, operator } from './key';
 import { PAGE_ROWS, Pages, placeInAddress } from './pages';
 import { texts } from './texts';
-import { When } from './when';
+import { When, ZoneNote } from './when';
 
 export function LineTab({ sale }: { sale: OperatorSale }) {
   const here = placeInAddress();
@@ -31,7 +31,12 @@ export function LineTab({ sale }: { sale: OperatorSale }) {
       {value && value.entries.length === 0 && (
         <p class="card empty soft">{who ? texts.line.notInLine : here ? texts.line.emptyPage : texts.line.empty}</p>
       )}
-      {value && value.entries.length > 0 && <Entries entries={value.entries} event={sale.event.event_id} />}
+      {value && value.entries.length > 0 && (
+        <>
+          <ZoneNote event={sale.event.event_id} />
+          <Entries entries={value.entries} event={sale.event.event_id} />
+        </>
+      )}
       {value && <Pages next={value.next_after} here={here || who} />}
     </section>
   );
@@ -77,7 +82,7 @@ function ToPerson({ who }: { who: string }) {
 }
 
 function Entries({ entries, event }: { entries: LineEntry[]; event: string }) {
-  const when = (at: string | null) => (at ? <When at={at} event={event} seconds /> : texts.none);
+  const when = (at: string | null) => (at ? <When at={at} event={event} seconds bare /> : texts.none);
   const head = ['position', 'state', 'joined', 'called', 'cameIn', 'ended', 'account'] as const;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a table that is wider than a phone is scrolled by keys

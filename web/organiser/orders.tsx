@@ -7,7 +7,7 @@ import { Trouble } from './frame';
 import { asked, inWords, operator } from './key';
 import { PAGE_ROWS, Pages, placeInAddress } from './pages';
 import { texts } from './texts';
-import { When } from './when';
+import { When, ZoneNote } from './when';
 
 export function OrdersTab({ sale }: { sale: OperatorSale }) {
   const here = placeInAddress();
@@ -25,7 +25,12 @@ export function OrdersTab({ sale }: { sale: OperatorSale }) {
       {trouble && <Trouble words={trouble} again={again} />}
       {!value && !trouble && <p class="soft">{texts.loading}</p>}
       {value && value.orders.length === 0 && <p class="card empty soft">{texts.orders.empty}</p>}
-      {value && value.orders.length > 0 && <Orders orders={value.orders} event={sale.event.event_id} />}
+      {value && value.orders.length > 0 && (
+        <>
+          <ZoneNote event={sale.event.event_id} />
+          <Orders orders={value.orders} event={sale.event.event_id} />
+        </>
+      )}
       {value && <Pages next={value.next_after} here={here} />}
     </section>
   );
@@ -98,7 +103,7 @@ function Orders({ orders, event }: { orders: BookedOrder[]; event: string }) {
           {orders.map((order) => (
             <tr key={order.order_id}>
               <td class="num">
-                <When at={order.created_at} event={event} seconds />
+                <When at={order.created_at} event={event} seconds bare />
               </td>
               <td>
                 <span class={`badge ${kinds[order.status] ?? ''}`}>{order.status}</span>

@@ -39,9 +39,11 @@ export function ReportTab({ sale }: { sale: OperatorSale }) {
 }
 
 function Report({ report, sale }: { report: SaleReport; sale: OperatorSale }) {
-  const people = Object.entries(report.people).map(([name, count]) => ({
-    name: say.peopleRows[name] ?? name,
-    value: number(count),
+  const counts: Record<string, number> = report.people;
+  // In the order of the texts: the way of people through a sale.
+  const people = Object.entries(say.peopleRows).map(([name, label]) => ({
+    name: label,
+    value: number(counts[name] ?? 0),
   }));
   const { drip } = report;
   const bounds = Object.entries(drip.bound_by)
@@ -109,10 +111,11 @@ const waitFacts = ({ waits }: SaleReport): Fact[] =>
       }));
 
 function TimesCard({ report, event }: { report: SaleReport; event: string }) {
-  const facts = Object.entries(report.times).map(([name, at]) => ({
-    name: say.timesRows[name] ?? name,
-    value: at === null ? texts.none : <When at={at} event={event} />,
-  }));
+  const times: Record<string, string | null> = report.times;
+  const facts = Object.entries(say.timesRows).map(([name, label]) => {
+    const at = times[name];
+    return { name: label, value: at ? <When at={at} event={event} /> : texts.none };
+  });
   return <Facts title={say.times} facts={facts} />;
 }
 

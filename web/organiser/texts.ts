@@ -27,6 +27,7 @@ export const texts = {
   next: 'Next page',
   first: 'First page',
   none: '–',
+  zoneNote: (zone: string, offset: string) => `Times as clocks in ${zone.replaceAll('_', ' ')} show them, ${offset}.`,
   say: {
     unreachable: 'The server did not answer. Nothing is known to have happened; try again.',
     unknown: 'The answer was lost, so it may have happened. Try again: it will not happen twice.',

@@ -1,5 +1,6 @@
 // A time as the venue's clocks show it, where this browser knows the venue's zone; else as its own clocks do. Always with
 // the distance from UTC, so that nobody has to guess.
+import { texts } from './texts';
 import { offsetName, ownZone } from './zone';
 
 const KEPT_AS = 'traffic_zones';
@@ -41,11 +42,26 @@ export const clockText = (at: string | number, timeZone: string, withSeconds = f
     .format(new Date(at))
     .replace(/^(\w+),/, '$1');
 
-export function When({ at, event, seconds }: { at: string; event: string; seconds?: boolean }) {
+type Props = {
+  at: string;
+  event: string;
+  seconds?: boolean;
+  /** Without the distance from UTC, where it is said once for many. */
+  bare?: boolean;
+};
+
+export function When({ at, event, seconds, bare }: Props) {
   const zone = zoneOf(event);
   return (
     <time dateTime={at} title={`${zone} · ${new Date(at).toISOString()}`}>
-      {clockText(at, zone, seconds)} <span class="zone">{offsetName(Date.parse(at), zone)}</span>
+      {clockText(at, zone, seconds)}
+      {!bare && <span class="zone"> {offsetName(Date.parse(at), zone)}</span>}
     </time>
   );
+}
+
+/** In which zone the times of a table are. */
+export function ZoneNote({ event }: { event: string }) {
+  const zone = zoneOf(event);
+  return <p class="soft small">{texts.zoneNote(zone, offsetName(Date.now(), zone))}</p>;
 }
