@@ -6,7 +6,7 @@ ifeq ($(origin HOST),environment)
 unexport HOST
 endif
 
-.PHONY: help desktop stop cluster cluster-stop up down seed sim sim-all crosscheck assert-queue bench build test soak fuzz interface fmt lint deny
+.PHONY: help desktop stop cluster cluster-stop up down seed sim sim-all crosscheck assert-queue bench build test screenshots soak fuzz interface fmt lint deny
 
 help:          ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -54,6 +54,9 @@ bench:         ## what a request costs beside a bare handler, judged; a few minu
 
 build:         ## the release binary
 	@cargo build --release --package traffic
+
+screenshots:   ## the pictures of the README, taken from the running product into docs/pictures/
+	@scripts/screenshots.sh
 
 test:          ## everything that must hold, from a clean clone
 	@scripts/test.sh

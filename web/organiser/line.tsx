@@ -85,7 +85,7 @@ function Entries({ entries, event }: { entries: LineEntry[]; event: string }) {
   const when = (at: string | null) => (at ? <When at={at} event={event} seconds bare /> : texts.none);
   const head = ['position', 'state', 'joined', 'called', 'cameIn', 'ended', 'account'] as const;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a table that is wider than a phone is scrolled by keys
+    // A table that is wider than a phone is scrolled by keys: it takes the focus.
     <section class="card scroll-x table" aria-label={texts.line.heading} tabindex={0}>
       <table>
         <caption class="sr-only">{texts.line.heading}</caption>

@@ -91,7 +91,9 @@ function SaleRow({ sale }: { sale: OperatorSale }) {
   return (
     <li class="card sale-row">
       <div class="sale-name">
-        <a href={`/organiser/sales/${sale.sale_id}`}>{sale.event.name}</a>
+        <a class="sale-link" href={`/organiser/sales/${sale.sale_id}`}>
+          {sale.event.name}
+        </a>
         <span class="soft small">{sale.event.venue}</span>
       </div>
       <PhaseBadge phase={stats?.phase ?? sale.phase} />

@@ -8,7 +8,7 @@ import { List } from './list';
 import { NewSalePage } from './new';
 import { SalePage, type Tab } from './sale';
 
-const TABS: readonly Tab[] = ['line', 'orders', 'audit', 'report'];
+const TABS: readonly Tab[] = ['line', 'orders', 'exceptions', 'audit', 'report'];
 
 function Page() {
   const [, , page, sale, part] = location.pathname.split('/');

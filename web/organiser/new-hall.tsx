@@ -113,7 +113,7 @@ function Sections({ draft, wrong, set }: Parts) {
             </Field>
           );
           return (
-            // biome-ignore lint/suspicious/noArrayIndexKey: sections have no name but their place until they are sent
+            // Sections have no name but their place until they are sent.
             <li key={index}>
               {field('section', 'section', texts.new.section)}
               {field('rows', 'rows', texts.new.rows)}

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { OperatorSale } from '../shared/api';
 import { AuditTab } from './audit';
 import { Board } from './board';
+import { ExceptionsTab } from './exceptions';
 import { useFetched } from './fetched';
 import { Frame, PhaseBadge, Trouble } from './frame';
 import { asked, operator } from './key';
@@ -39,6 +40,7 @@ function Shell({ sale, tab }: { sale: OperatorSale; tab: Tab }) {
       <Tabs id={sale.sale_id} tab={tab} />
       {tab === 'line' && <LineTab sale={sale} />}
       {tab === 'orders' && <OrdersTab sale={sale} />}
+      {tab === 'exceptions' && <ExceptionsTab sale={sale} />}
       {tab === 'audit' && <AuditTab sale={sale} />}
       {tab === 'report' && <ReportTab sale={sale} />}
     </>

@@ -261,13 +261,46 @@ test('an act that fails says why, and Escape does nothing', async ({ page, serve
   await expect(page.getByRole('dialog').getByRole('alert')).toContainText('ended');
 });
 
+test('an exception is granted to somebody in line, and taken back', async ({ page, server }) => {
+  const sale = await server.newSale({ admit_per_minute: 0 });
+  const fan = await server.newFan();
+  await server.join(sale, fan.token);
+  await signIn(page, server, `/organiser/sales/${sale}/exceptions`);
+  await expect(page.getByText('Nobody has an exception.')).toBeVisible();
+  const grant = () => page.getByRole('dialog').getByRole('button', { name: 'Grant an exception' }).click();
+  await page.getByRole('button', { name: 'Grant an exception' }).click();
+  await page.getByRole('dialog').getByLabel('Reason').fill('a school class');
+  await page.getByLabel('Account').fill('nobody@example.com');
+  await page.getByLabel('Extra tickets').fill('51');
+  await grant();
+  await expect(page.getByText('A whole number from 1 to 50, or nothing.')).toBeVisible();
+  await page.getByLabel('Extra tickets').fill('25');
+  await grant();
+  await expect(page.getByText('Nobody in this line has this address.')).toBeVisible();
+  await expectAccessible(page);
+  await page.getByLabel('Account').fill(fan.email);
+  await grant();
+  await expect(page.getByText('25 tickets more')).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Revoke' }).click();
+  await page.getByRole('button', { name: 'Revoke it?' }).click();
+  await expect(page.locator('.badge', { hasText: 'Revoked' })).toBeVisible();
+  type Told = { exceptions: { extra_tickets: number; reason: string; revoked_at: string | null }[] };
+  const { exceptions } = await server.admin<Told>('GET', `/v1/admin/sales/${sale}/exceptions`);
+  expect(exceptions).toMatchObject([{ extra_tickets: 25, reason: 'a school class', revoked_at: expect.any(String) }]);
+});
+
 test('every page fits a phone', async ({ page, server }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   const sale = await server.newSale({
     name: 'A night with a name as long as those of festivals in the countryside are',
   });
   await signIn(page, server);
-  const paths = ['', '/new', ...['', '/line', '/orders', '/audit', '/report'].map((part) => `/sales/${sale}${part}`)];
+  const paths = [
+    '',
+    '/new',
+    ...['', '/line', '/orders', '/exceptions', '/audit', '/report'].map((part) => `/sales/${sale}${part}`),
+  ];
   for (const path of paths) {
     await page.goto(`/organiser${path}`);
     await expect(page.locator('h1')).toBeVisible();

@@ -41,6 +41,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/organiser/sales/{id}", "organiser"),
     ("/organiser/sales/{id}/line", "organiser"),
     ("/organiser/sales/{id}/orders", "organiser"),
+    ("/organiser/sales/{id}/exceptions", "organiser"),
     ("/organiser/sales/{id}/audit", "organiser"),
     ("/organiser/sales/{id}/report", "organiser"),
 ];
