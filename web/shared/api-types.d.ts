@@ -2250,12 +2250,13 @@ export interface operations {
     };
     get_v1_admin_accounts_id_refusals: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only of this sale, and with the account's exceptions there. */
+                sale_id?: string;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description Only of this sale, and with the account's exceptions there. */
-                sale_id: string | null;
             };
             cookie?: never;
         };
@@ -2376,12 +2377,12 @@ export interface operations {
     };
     get_v1_admin_audit: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                after: string | null;
-                limit: string | null;
+            query?: {
+                after?: string;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -2732,12 +2733,13 @@ export interface operations {
     };
     get_v1_admin_sales_id_audit: {
         parameters: {
-            query?: never;
+            query?: {
+                after?: string;
+                limit?: string;
+            };
             header?: never;
             path: {
-                after: string | null;
                 id: string;
-                limit: string | null;
             };
             cookie?: never;
         };
@@ -2990,12 +2992,13 @@ export interface operations {
     };
     get_v1_admin_sales_id_orders: {
         parameters: {
-            query?: never;
+            query?: {
+                after?: string;
+                limit?: string;
+            };
             header?: never;
             path: {
-                after: string | null;
                 id: string;
-                limit: string | null;
             };
             cookie?: never;
         };
@@ -3129,12 +3132,13 @@ export interface operations {
     };
     get_v1_admin_sales_id_queue_entries: {
         parameters: {
-            query?: never;
+            query?: {
+                after?: string;
+                limit?: string;
+            };
             header?: never;
             path: {
-                after: string | null;
                 id: string;
-                limit: string | null;
             };
             cookie?: never;
         };
@@ -3986,11 +3990,11 @@ export interface operations {
     };
     get_v1_demo_dashboard: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                sale_id: string | null;
+            query?: {
+                sale_id?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -4371,14 +4375,14 @@ export interface operations {
     };
     get_v1_demo_loadtests: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -4796,14 +4800,14 @@ export interface operations {
     };
     get_v1_orders: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5225,16 +5229,17 @@ export interface operations {
     };
     get_v1_sales_id_seats: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description With `status`: at most so many, 1 to 1000. */
+                limit?: string;
+                /** @description The `version` of an earlier answer: only what changed after it. */
+                since?: string;
+                /** @description `available`: only free seats, from a row drawn by the account. */
+                status?: string;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description With `status`: at most so many, 1 to 1000. */
-                limit: string | null;
-                /** @description The `version` of an earlier answer: only what changed after it. */
-                since: string | null;
-                /** @description `available`: only free seats, from a row drawn by the account. */
-                status: string | null;
             };
             cookie?: never;
         };
@@ -5616,14 +5621,14 @@ export interface operations {
     };
     get_v1_tickets: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;

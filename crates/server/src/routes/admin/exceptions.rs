@@ -24,6 +24,7 @@ use crate::extract::{Named, Operator};
 use crate::problem::Problem;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct OfSale {
     /// Only of this sale, and with the account's exceptions there.
     sale_id: Option<String>,
