@@ -33,6 +33,12 @@ export const t = computed((): Texts => {
 });
 export const language = computed((): Language => current.value?.language ?? 'en');
 
+/** How numbers and dates are written: as in the reader's own country, where that is one of this language. */
+export const locale = computed((): string => {
+  const tags = typeof navigator === 'undefined' ? [] : navigator.languages;
+  return tags.find((tag) => tag.split('-')[0] === language.value) ?? language.value;
+});
+
 export async function speak(wanted: Language): Promise<void> {
   const texts = await FILES[wanted]();
   document.documentElement.lang = wanted;
@@ -46,13 +52,13 @@ export async function choose(wanted: Language): Promise<void> {
   await speak(wanted);
 }
 
-export const say = (text: string | Plural, values: Values = {}): string => sayIn(language.value, text, values);
+export const say = (text: string | Plural, values: Values = {}): string => sayIn(locale.value, text, values);
 
-export const money = (minor: number, currency: string): string => moneyIn(minor, currency, language.value);
+export const money = (minor: number, currency: string): string => moneyIn(minor, currency, locale.value);
 
 /** "Sat, 18 January 2027, 19:30 IST", in the reader's zone, which is named. */
 export function moment(instant: string): string {
-  return new Intl.DateTimeFormat(language.value, {
+  return new Intl.DateTimeFormat(locale.value, {
     weekday: 'short',
     day: 'numeric',
     month: 'long',
@@ -64,9 +70,9 @@ export function moment(instant: string): string {
 }
 
 export const clockTime = (instant: string): string =>
-  new Intl.DateTimeFormat(language.value, { hour: '2-digit', minute: '2-digit' }).format(new Date(instant));
+  new Intl.DateTimeFormat(locale.value, { hour: '2-digit', minute: '2-digit' }).format(new Date(instant));
 
-export const zone = (): string => new Intl.DateTimeFormat(language.value).resolvedOptions().timeZone;
+export const zone = (): string => new Intl.DateTimeFormat(locale.value).resolvedOptions().timeZone;
 
 /** What to tell the fan: in this language where it is known, else as the server says it. */
 export function problemText(code: string, said?: string): string {

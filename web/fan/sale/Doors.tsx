@@ -21,17 +21,16 @@ export function Doors({ visit, sale }: { visit: Visit; sale: SaleFacts }) {
   const awake = useAwake(sale.opens_at);
   const phase = awake.value ? phaseNow(sale, now.value) : sale.phase;
   const place = visit.place.value;
+  const isLive = place ? LIVE.includes(place.state) : false;
   return (
     <section class="card stack doors" aria-labelledby="doors">
       <h2 id="doors" class="sr-only">
         {t.value.join.title}
       </h2>
       {phase === 'scheduled' && <Countdown sale={sale} />}
-      <Says sale={sale} phase={phase} />
+      {!(isLive && phase === 'open') && <Says sale={sale} phase={phase} />}
       {place && <Place place={place} id={visit.id} />}
-      {!(place && LIVE.includes(place.state)) && JOINABLE.includes(phase) && (
-        <Act visit={visit} sale={sale} phase={phase} />
-      )}
+      {!isLive && JOINABLE.includes(phase) && <Act visit={visit} sale={sale} phase={phase} />}
       {visit.me.value && <Signed email={visit.me.value.email} />}
     </section>
   );

@@ -75,7 +75,11 @@ export function Best({ shop, sale }: { shop: Shop; sale: SaleFacts }) {
         <span class="soft">{texts.total}</span>{' '}
         <strong>{priceOf(sale, quantity.value, section.value, sections)}</strong>
       </p>
-      <button type="submit" class="btn primary large" aria-disabled={shop.busy.value}>
+      <button
+        type="submit"
+        class={shop.chosen.value.length > 0 ? 'btn large' : 'btn primary large'}
+        aria-disabled={shop.busy.value}
+      >
         {shop.busy.value ? texts.holding : texts.holdBest}
       </button>
     </form>

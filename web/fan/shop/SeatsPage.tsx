@@ -37,9 +37,8 @@ function Out({ says, to, label }: { says: string; to: string; label: string }) {
   return (
     <section class="page narrow stack">
       <h1 ref={heading} tabIndex={-1}>
-        {t.value.shop.outTitle}
+        {says}
       </h1>
-      <p class="lead">{says}</p>
       <p>
         <a class="btn primary large" href={to}>
           {label}

@@ -10,7 +10,7 @@ export function coloursOf(element: Element): Colours {
   const style = getComputedStyle(element);
   const token = (name: string) => style.getPropertyValue(name).trim();
   return {
-    free: token('--accent'),
+    free: token('--free'),
     taken: token('--taken'),
     chosen: token('--pass'),
     ink: token('--ink'),

@@ -66,7 +66,7 @@ function Seat({ ticket }: { ticket: Ticket }) {
       {known && <Fact name={texts.seat} value={String(ticket.num)} />}
       <Fact name={texts.holder} value={ticket.holder.name ?? texts.noName} wide />
       <Fact name={texts.price} value={money(ticket.price, ticket.currency)} />
-      <Fact name={texts.issue} value={String(ticket.version)} />
+      {ticket.version > 1 && <Fact name={texts.issue} value={String(ticket.version)} />}
     </dl>
   );
 }
