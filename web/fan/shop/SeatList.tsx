@@ -163,7 +163,7 @@ function Seats({ row, shop, table, onSeat }: { row: RowFacts } & Pick<Props, 'sh
                 event.currentTarget.checked = shop.chosen.value.includes(at);
               }}
             />
-            <span>{seat.num}</span>
+            <span class="seat-face">{seat.num}</span>
           </label>
         );
       })}
