@@ -8,8 +8,9 @@ import { clockTime, moment, problemText, say, t } from '../language';
 import { now } from '../parts/tick';
 import { paths } from '../route';
 import { join } from './join';
+import { phaseNow } from './phase';
 import { SignIn } from './SignIn';
-import { arrive, loadSale, phaseNow, type Visit } from './visit';
+import { arrive, loadSale, type Visit } from './visit';
 
 /** People whose buttons wake at the same instant do not all press in the same millisecond. */
 const SPREAD_MS = 300;

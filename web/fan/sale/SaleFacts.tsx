@@ -2,7 +2,7 @@
 import type { SaleFacts as Facts } from '../../shared/api';
 import { moment, money, say, t, zone } from '../language';
 import { now } from '../parts/tick';
-import { phaseNow } from './visit';
+import { phaseNow } from './phase';
 
 const TONES: Record<string, string> = { open: 'pass', scheduled: 'accent', paused: 'warn', building: 'warn' };
 

@@ -1,7 +1,7 @@
 // What the sale page knows: the sale, who is signed in, and the place that this fan has.
 import { type Signal, signal } from '@preact/signals';
 import { type Answer, api, ask, codeOf, type Me, type SaleFacts, type Status } from '../../shared/api';
-import { serverNow, setServerTime } from '../../shared/clock';
+import { setServerTime } from '../../shared/clock';
 
 /** The facts are asked for again so often, while the page is looked at: a pause or an end is seen. */
 const REFRESH_MS = 20_000;
@@ -71,10 +71,4 @@ export function keepFresh(visit: Visit): () => void {
     clearTimeout(timer);
     document.removeEventListener('visibilitychange', back);
   };
-}
-
-/** The phase by the clock: doors open without being asked. */
-export function phaseNow(sale: SaleFacts, nowMs = serverNow()): string {
-  if (nowMs >= Date.parse(sale.ends_at)) return 'ended';
-  return sale.phase === 'scheduled' && nowMs >= Date.parse(sale.opens_at) ? 'open' : sale.phase;
 }

@@ -8,6 +8,7 @@ import { useArrival } from '../parts/focus';
 import { giveBack } from './holding';
 import { type Card, newPaying, type Paying, type PaymentWish, pay, unanswered } from './paying';
 import { Left, Told } from './SeatsPage';
+import { seatOf } from './seat-id';
 import type { Shop } from './shop';
 
 const NAME_CHARS_MAX = 100;
@@ -17,12 +18,6 @@ type Props = { shop: Shop; sale: SaleFacts };
 export function Checkout({ shop, sale }: Props) {
   const hold = shop.hold.value;
   return hold ? <Held key={hold.hold_id} shop={shop} sale={sale} hold={hold} /> : null;
-}
-
-/** A seat's id is its section, row and number; a section has no hyphen. */
-export function seatOf(id: string): { section: string; row: string; num: string } {
-  const [section = id, row = '', num = ''] = id.split('-');
-  return { section, row, num };
 }
 
 const nameOf = (id: string): string => say(t.value.common.seat, seatOf(id));
@@ -127,7 +122,7 @@ const wishOf = (hold: Hold, names: string[], token: Card): PaymentWish => ({
   payment: { token },
 });
 
-export function nameProblem(name: string): string | undefined {
+function nameProblem(name: string): string | undefined {
   const texts = t.value.pay;
   const chars = [...name.trim()].length;
   if (chars === 0) return texts.nameMissing;

@@ -166,7 +166,8 @@ export function neighbour(hall: Hall, seat: number, dx: number, dy: number): num
     x += dx;
     y += dy;
     if (x < 0 || y < 0 || x >= hall.width || y >= hall.depth) return seat;
-    const reach = dy === 0 ? 0 : 12;
+    // Upwards and downwards the nearest seat of that line, however far aside.
+    const reach = dy === 0 ? 0 : hall.width;
     for (let aside = 0; aside <= reach; aside++) {
       const found = seatNear(hall, x - aside, y) ?? seatNear(hall, x + aside, y);
       if (found !== undefined) return found;
