@@ -11,7 +11,8 @@ use crate::clock::Clock;
 use crate::net::Target;
 use crate::plan::Plan;
 use crate::record::Recorder;
-use crate::shared::Shared;
+use crate::shared::{CONNECTIONS, FANS_WITH_OWN, Shared};
+use crate::spare::Spare;
 
 /// A checkout waits up to 10 s for its provider (design D7); twice that is an answer that will not come.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(20);
@@ -28,6 +29,7 @@ pub(crate) struct Stage {
     /// When the first doors open, on the run's clock.
     pub(crate) doors_us: u64,
     pub(crate) news: Arc<News>,
+    pub(crate) spare: Arc<Spare>,
     /// Fans who are done, however it ended.
     pub(crate) ended: Arc<AtomicU64>,
     /// Connections that fans share, where there are too many for one each.
@@ -132,9 +134,10 @@ impl Stage {
         let Setting { clock, recorder, target, sales, seed, run_tag, news, fans } = setting;
         let doors_us = sales.first().map_or(0, |sale| sale.doors_us);
         let (sales, news) = (sales.into(), Arc::new(news));
-        let shared = Shared::for_fans(fans, &target);
+        let spare = Spare::for_connections(if fans > FANS_WITH_OWN { CONNECTIONS } else { fans });
+        let shared = Shared::for_fans(fans, &target, &spare);
         let ended = Arc::default();
-        (Stage { clock, recorder, target, sales, seed, run_tag, doors_us, news, ended, shared, over }, curtain)
+        (Stage { clock, recorder, target, sales, seed, run_tag, doors_us, news, spare, ended, shared, over }, curtain)
     }
 
     /// Runs `work` unless the run ends first: then `None`.

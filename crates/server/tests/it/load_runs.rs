@@ -358,7 +358,7 @@ async fn what_a_runner_says_wrongly_is_refused_by_name() {
     app.queued().await;
     let run = app.claimed("r").await;
     for (what, said, field) in [
-        ("progress", json!({ "progress": { "text": "x".repeat(20_000) } }), "progress"),
+        ("progress", json!({ "progress": { "text": "x".repeat(40_000) } }), "progress"),
         ("progress", json!({ "sale_id": "fake" }), "sale_id"),
         ("finish", json!({ "status": "running" }), "status"),
         ("finish", json!({ "status": "great" }), "status"),

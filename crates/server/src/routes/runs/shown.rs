@@ -45,6 +45,7 @@ pub struct RunInList {
 /// Where a run stands.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = RunStatus)]
 pub enum Status {
     Queued,
     Running,
