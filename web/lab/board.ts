@@ -27,7 +27,7 @@ export type Board = {
 };
 
 const LINKS: Record<string, { word: string; tone: Tone }> = {
-  connecting: { word: 'connecting', tone: 'plain' },
+  connecting: { word: 'connecting', tone: 'neutral' },
   live: { word: 'live', tone: 'pass' },
   stale: { word: 'stale', tone: 'warn' },
   missing: { word: 'no such run', tone: 'warn' },
@@ -191,7 +191,7 @@ export function boardOfSale(
   );
   return {
     title: 'Demo sale',
-    link: LINKS[link] ?? { word: link, tone: 'plain' },
+    link: LINKS[link] ?? { word: link, tone: 'neutral' },
     phase: { name: now.phase.replace('_', ' '), atSec: undefined, parts: [] },
     checks: undefined,
     depth: now.queue_depth,

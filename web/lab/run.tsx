@@ -239,7 +239,8 @@ function Charting({ watched }: { watched: Watched }) {
       </div>
       {(frame?.sales ?? sales.length) > 1 && (
         <p class="small soft">
-          The line, seats and fans are those of sale {letter(sale.value)}; requests and times are of both.
+          Who waits, seats and states are those of sale {letter(sale.value)}; requests, times, joins and admissions are
+          of both.
           {report ? '' : ' The other one can be chosen when the run is over.'}
         </p>
       )}

@@ -99,7 +99,7 @@ export function Funnel({ report }: { report: Report }) {
             <dt>{stage}</dt>
             <dd>{number(count)}</dd>
             <i aria-hidden="true">
-              <span style={{ width: `${(count / most) * 100}%` }} />
+              <span class="funnel-bar" style={{ width: `${(count / most) * 100}%` }} />
             </i>
           </div>
         ))}
