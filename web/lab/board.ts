@@ -22,6 +22,8 @@ export type Board = {
   seats: { sold: number; held: number; left: number; oversold: number; window: string } | undefined;
   rows: Row[];
   fairness: Row[];
+  /** The checks are the final ones. */
+  judged: boolean;
   generator: Row[];
   events: Happening[];
 };
@@ -69,6 +71,7 @@ export function boardOfRun({ run, series, report, link }: Watched): Board | unde
     seats: seatsOf(series, last, frame?.total_seats ?? knob(report?.knobs, 'K6_TOTAL_SEATS', report?.plan?.own_sale)),
     rows: over ? totals(run) : lateRows(progress, window),
     fairness: fairness(run, report),
+    judged: run.checks.length > 0 || report !== undefined,
     generator: generator(run, report),
     events: events(run, series, report),
   };
@@ -213,6 +216,7 @@ export function boardOfSale(
       { name: 'Last answer took', value: ms(now.last_latency_ms) },
     ],
     fairness: [],
+    judged: false,
     generator: [],
     events: [],
   };

@@ -37,7 +37,7 @@ export function Sidebar({ board, href }: { board: Board | undefined; href?: stri
             <Admits board={board} />
             {board.seats && <Seats seats={board.seats} />}
             <Rows title="Load" rows={board.rows} />
-            <Rows title="Fairness, so far" rows={board.fairness} />
+            <Rows title={board.judged ? 'Fairness, whole run' : 'Fairness, so far'} rows={board.fairness} />
             <Rows title="Generator" rows={board.generator} />
             <Events board={board} />
           </div>
