@@ -6,7 +6,7 @@ ifeq ($(origin HOST),environment)
 unexport HOST
 endif
 
-.PHONY: help desktop stop cluster cluster-stop up down seed sim sim-all crosscheck assert-queue bench build test soak fuzz interface fmt lint deny
+.PHONY: help desktop stop cluster cluster-stop up down seed sim sim-all crosscheck assert-queue bench build web screenshots test browser lighthouse soak fuzz interface fmt lint deny
 
 help:          ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -52,11 +52,24 @@ bench:         ## what a request costs beside a bare handler, judged; a few minu
 	@scripts/bench.sh $(if $(SHORT),--short) $(if $(ONLY),--only "$(ONLY)") $(if $(ROUNDS),--rounds "$(ROUNDS)") \
 	    $(if $(SEED),--seed "$(SEED)") $(if $(OUT),--out "$(OUT)")
 
-build:         ## the release binary
+build:         ## the release binary, with its pages
+	@scripts/web.sh --if-newer
 	@cargo build --release --package traffic
+
+web:           ## build the pages of web/, which the next build of the binary carries
+	@scripts/web.sh
+
+screenshots:   ## the pictures of the README, taken from the running product into docs/pictures/
+	@scripts/screenshots.sh
 
 test:          ## everything that must hold, from a clean clone
 	@scripts/test.sh
+
+browser:       ## the pages in a real browser, as in test (TRAFFIC_BIN=)
+	@scripts/browser.sh
+
+lighthouse:    ## how fast and how accessible the fan pages are, judged; needs a quiet machine (TRAFFIC_BIN=)
+	@scripts/lighthouse.sh
 
 soak:          ## the seeded tests at length: crash loop, model, forged admissions, faults of a cluster (N= SEED= MODEL_CASES= FORGED= FAULT_RUNS=)
 	@scripts/soak.sh

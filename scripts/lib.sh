@@ -19,7 +19,7 @@ export_admin_key() {
 
 die() { echo "$*" >&2; exit 1; }
 
-# Sets BIN: the binary named by TRAFFIC_BIN as it is, else the release build, made now if it is not up to date.
+# Sets BIN: the binary named by TRAFFIC_BIN as it is, else the release build with its pages, made now if it is not up to date.
 build() {
     BIN=${TRAFFIC_BIN:-${CARGO_TARGET_DIR:-target}/release/traffic}
     [ -z "${TRAFFIC_BIN:-}" ] || return 0
@@ -28,6 +28,7 @@ build() {
         quiet=
         echo "building Traffic; the first time takes some minutes" >&2
     fi
+    scripts/web.sh --if-newer >&2 || die "the pages could not be built; cargo build --release makes a binary without them"
     cargo build --release --package traffic --bin traffic ${quiet:+"$quiet"} >&2
 }
 

@@ -4,15 +4,18 @@
 #   at a terminal: asks first
 #   otherwise: prints the one command and stops
 #   --cluster  also what the tests and a cluster on this machine need: PostgreSQL, Redis, nginx. None of them is started
+#   --browser  also what the tests of the pages need: Chromium, and letters for all their languages
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-CLUSTER=
-case ${1:-} in
-    '') ;;
-    --cluster) CLUSTER=yes ;;
-    *) echo "setup.sh: '$1' is not known; --cluster is" >&2; exit 2 ;;
-esac
+CLUSTER='' BROWSER=''
+for option; do
+    case $option in
+        --cluster) CLUSTER=yes ;;
+        --browser) BROWSER=yes ;;
+        *) echo "setup.sh: '$option' is not known; --cluster and --browser are" >&2; exit 2 ;;
+    esac
+done
 MACHINE=${TRAFFIC_SETUP_ROOT:-}     # another root folder only in test-setup.sh
 
 POLICY=${TRAFFIC_POLICY_RC_D:-/usr/sbin/policy-rc.d}   # another path only in test-setup.sh
@@ -50,6 +53,7 @@ missing_packages() {
     command -v strace >/dev/null || echo strace      # the tests make disk syncs fail with it
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
     [ -z "$CLUSTER" ] || missing_servers
+    [ -z "$BROWSER" ] || missing_for_browser
 }
 
 # Debian keeps the programs of PostgreSQL's server out of the path, and nginx out of that of users who are not root.
@@ -59,6 +63,12 @@ missing_servers() {
     [ -n "$found" ] || command -v postgres >/dev/null || echo postgresql
     command -v redis-server >/dev/null || echo redis-server
     command -v nginx >/dev/null || [ -x "$MACHINE/usr/sbin/nginx" ] || echo nginx
+}
+
+missing_for_browser() {
+    command -v chromium >/dev/null || echo chromium
+    # Without it Hindi is boxes.
+    [ -e "$MACHINE/usr/share/fonts/truetype/noto/NotoSansDevanagari-Regular.ttf" ] || echo fonts-noto-core
 }
 
 as_root() { ${SUDO:+"$SUDO"} "$@"; }

@@ -126,6 +126,14 @@ cp "$TMP/nothing" "$TMP/machine/usr/sbin/nginx"
 setup --cluster
 check "what lies outside the path is found" grep -qE '^install .* redis-server policy' <<<"$(apt_said | tail -n 1)"
 check "and nothing else is installed" bash -c '! grep -qE "postgresql|nginx" "$1"' - "$TMP/apt"
+stub curl 'exit 0'
+setup --browser
+check "who asks for a browser gets it, with letters" says "still missing after the install: chromium fonts-noto-core"
+mkdir -p "$TMP/machine/usr/share/fonts/truetype/noto"
+cp "$TMP/nothing" "$TMP/machine/usr/share/fonts/truetype/noto/NotoSansDevanagari-Regular.ttf"
+stub chromium 'exit 0'
+setup --cluster --browser
+check "and both options may be given" says "everything needed is here"
 setup --clutter
 check "an unknown option is an error" exits 2
 check "and is named" says "'--clutter'"

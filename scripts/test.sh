@@ -44,13 +44,16 @@ examples() {
     fi
 }
 
-step "setup" scripts/setup.sh --cluster
+step "setup" scripts/setup.sh --cluster --browser
+step "web" scripts/web.sh --check
 step "build" cargo build --workspace --all-targets
 step "tests" tests
 step "tests, cluster profile" cluster_tests
 step "documentation examples" examples
 outcome=0
+step "browser" scripts/browser.sh || outcome=1
 step "setup script" scripts/test-setup.sh || outcome=1
+step "pages script" scripts/test-web.sh || outcome=1
 step "servers for tests" scripts/test-servers.sh || outcome=1
 step "commands" scripts/test-desktop.sh || outcome=1
 step "cluster" scripts/test-cluster.sh || outcome=1

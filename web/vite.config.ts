@@ -4,8 +4,10 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
+import { waitingPages } from './waiting/build.ts';
 
 const PAGES = ['fan', 'lab', 'organiser'] as const;
+const SERVER = process.env['TRAFFIC_URL'] ?? 'http://127.0.0.1:8080';
 // Below this a compressed form saves less than its headers cost.
 const COMPRESS_BYTES_MIN = 512;
 
@@ -15,8 +17,9 @@ function precompress(dist: string): Plugin {
   const compress = (folder: string) => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) compress(path);
-      else if (texts.test(entry.name) && statSync(path).size >= COMPRESS_BYTES_MIN) {
+      // The waiting page is filled in before it is sent.
+      if (entry.isDirectory() && entry.name !== 'waiting') compress(path);
+      else if (entry.isFile() && texts.test(entry.name) && statSync(path).size >= COMPRESS_BYTES_MIN) {
         const bytes = readFileSync(path);
         const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
         writeFileSync(`${path}.br`, brotliCompressSync(bytes, { params }));
@@ -43,7 +46,7 @@ function pagesByPath(): Plugin {
       server.middlewares.use((request, _response, next) => {
         const path = (request.url ?? '/').split('?')[0] ?? '/';
         const page = PAGES.find((page) => path === `/${page}` || path.startsWith(`/${page}/`));
-        if (page && !/\.[a-z]+$/.test(path)) request.url = `/${page}/index.html`;
+        if (page && !path.endsWith('/line') && !/\.[a-z]+$/.test(path)) request.url = `/${page}/index.html`;
         if (path === '/') request.url = '/lab/index.html';
         next();
       });
@@ -56,7 +59,7 @@ const dist = join(import.meta.dirname, 'dist');
 export default defineConfig({
   root: import.meta.dirname,
   appType: 'mpa',
-  plugins: [emptied(dist), pagesByPath(), precompress(dist)],
+  plugins: [emptied(dist), waitingPages(import.meta.dirname), pagesByPath(), precompress(dist)],
   build: {
     outDir: dist,
     emptyOutDir: false,
@@ -67,5 +70,5 @@ export default defineConfig({
       input: Object.fromEntries(PAGES.map((page) => [page, join(import.meta.dirname, page, 'index.html')])),
     },
   },
-  server: { port: 5173, proxy: { '/v1': process.env['TRAFFIC_URL'] ?? 'http://127.0.0.1:8080' } },
+  server: { port: 5173, proxy: { '/v1': SERVER, '^/fan/[^/]+/line': SERVER } },
 });

@@ -1,4 +1,4 @@
-//! Reading a JSON body: its kind, its size, its shape. The error names what is wrong.
+//! Reading a body, JSON or a form: its kind, its size, its shape. The error names what is wrong.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -38,9 +38,36 @@ pub async fn json_or_default<T: DeserializeOwned + Default>(request: Request, ma
     if empty { Ok(T::default()) } else { json(request, max).await.map(|json| json.value) }
 }
 
+/// What a form without scripts holds, by name.
+pub struct Form(Vec<(String, String)>);
+
+impl Form {
+    pub fn parse(bytes: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(bytes).into_owned().collect())
+    }
+
+    /// The first of that name; nothing where there is none.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+}
+
+/// Only the fan's own pages take forms.
+pub async fn form(request: Request, bytes_max: usize) -> Result<Form, Problem> {
+    if !is_kind(request.headers(), "application/x-www-form-urlencoded") {
+        let detail = "Send a form with Content-Type: application/x-www-form-urlencoded.";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+    }
+    Ok(Form::parse(&read(request.into_body(), bytes_max).await?))
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
+    is_kind(headers, "application/json")
+}
+
+fn is_kind(headers: &HeaderMap, wanted: &str) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
 }
 
 async fn read(body: Body, bytes_max: usize) -> Result<Vec<u8>, Problem> {

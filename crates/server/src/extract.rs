@@ -68,7 +68,7 @@ fn cookie(headers: &HeaderMap, cookie: SessionCookie) -> Option<&str> {
 }
 
 /// Set by browsers, out of reach of other sites' scripts.
-fn is_same_origin(headers: &HeaderMap) -> bool {
+pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text("sec-fetch-site") {
         return site == "same-origin" || site == "none";

@@ -21,8 +21,8 @@ use crate::browser;
 use crate::problem::Problem;
 use crate::problem_schema;
 use crate::routes::{
-    admin, auth, checkout, demo, docs, health, holds, login_code, orders, proof_of_work, runs, sales, seats, stream,
-    tickets, waiting_room,
+    admin, auth, checkout, demo, docs, fan_pages, health, holds, login_code, orders, proof_of_work, runs, sales, seats,
+    stream, tickets, waiting_room,
 };
 use crate::ui;
 
@@ -116,7 +116,7 @@ const ABOUT: [&str; 2] = ["/docs", "/openapi.json"];
 /// Every path, with names in braces where an id goes.
 pub fn templates() -> impl Iterator<Item = String> {
     let described = routes().into_openapi().paths.paths.into_keys();
-    described.chain(ABOUT.map(str::to_owned)).chain(ui::templates().map(str::to_owned))
+    described.chain(ABOUT.into_iter().chain(ui::templates()).chain(fan_pages::PATHS).map(str::to_owned))
 }
 
 pub fn router(app: Shared) -> Router {
@@ -127,6 +127,7 @@ pub fn router(app: Shared) -> Router {
         .route(ABOUT[0], get(async move || docs::answer(docs)))
         .route(ABOUT[1], get(async move || axum::Json(api)))
         .merge(ui::routes())
+        .merge(fan_pages::routes())
         .layer(axum::middleware::from_fn_with_state(app.clone(), answer::finish))
         .with_state(app)
 }

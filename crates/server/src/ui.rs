@@ -1,8 +1,12 @@
 //! The pages: what `npm run build` made of `web/`, in the binary. A debug build reads it from the disk at each request.
 
+use std::io::Write;
+
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use rust_embed::{Embed, EmbeddedFile};
 
@@ -14,7 +18,7 @@ use crate::problem::Problem;
 struct Built;
 
 /// A page's scripts, styles and pictures are files of this host, and it asks this host alone. QR codes are `data:`.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
     form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 /// For a page that has its one style inside, and no script.
 const PLAIN_POLICY: &str =
@@ -27,7 +31,6 @@ const ASK_ANEW: HeaderValue = HeaderValue::from_static("no-cache");
 /// Every path of a page, and the page that is there. What the rest of the path means, the page reads for itself.
 const PAGES: &[(&str, &str)] = &[
     ("/fan", "fan"),
-    ("/fan/{sale}", "fan"),
     ("/fan/{sale}/seats", "fan"),
     ("/fan/orders/{id}", "fan"),
     ("/fan/tickets", "fan"),
@@ -39,6 +42,11 @@ const PAGES: &[(&str, &str)] = &[
     ("/organiser", "organiser"),
     ("/organiser/new", "organiser"),
     ("/organiser/sales/{id}", "organiser"),
+    ("/organiser/sales/{id}/line", "organiser"),
+    ("/organiser/sales/{id}/orders", "organiser"),
+    ("/organiser/sales/{id}/exceptions", "organiser"),
+    ("/organiser/sales/{id}/audit", "organiser"),
+    ("/organiser/sales/{id}/report", "organiser"),
 ];
 
 /// Every path here, with names in braces where something goes.
@@ -59,17 +67,64 @@ async fn first(State(app): State<Shared>, headers: HeaderMap) -> Response {
     page(if app.config.lab { "lab" } else { "fan" }, &headers)
 }
 
-fn page(name: &str, asked: &HeaderMap) -> Response {
+pub(crate) fn page(name: &str, asked: &HeaderMap) -> Response {
     match file(&format!("{name}/index.html"), asked) {
         Some(response) => {
             ([(header::CONTENT_SECURITY_POLICY, POLICY), (header::CACHE_CONTROL, "no-cache")], response).into_response()
         }
-        None => (plain_page_headers(), Html(include_str!("ui/unbuilt.html"))).into_response(),
+        None => unbuilt(),
     }
 }
 
+/// In the place of every page of a binary that was built without them.
+pub(crate) fn unbuilt() -> Response {
+    (plain_page_headers(), Html(include_str!("ui/unbuilt.html"))).into_response()
+}
+
+/// A text that was built, to be filled in.
+pub(crate) fn built(path: &str) -> Option<String> {
+    String::from_utf8(Built::get(path)?.data.into_owned()).ok()
+}
+
+/// The policy of the waiting page: its own script and style, by their digests, and nothing else.
+pub(crate) fn waiting_policy() -> Option<String> {
+    let digests: serde_json::Value = serde_json::from_str(&built("waiting/policy.json")?).ok()?;
+    let (script, style) = (digests["script"].as_str()?, digests["style"].as_str()?);
+    Some(format!(
+        "default-src 'none'; script-src {script}; style-src {style}; img-src data:; connect-src 'self'; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ))
+}
+
+/// A page that was filled in for one reader: kept by nobody, small on the way where that is understood.
+pub(crate) fn written(page: String, policy: &str, asked: &HeaderMap) -> Response {
+    let accepted = asked.get(header::ACCEPT_ENCODING).and_then(|list| list.to_str().ok()).unwrap_or_default();
+    let packed = accepts(accepted, "gzip").then(|| gzip(page.as_bytes()).ok()).flatten();
+    let is_packed = packed.is_some();
+    let mut response = packed.unwrap_or_else(|| page.into_bytes()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, accept-language, cookie"));
+    if is_packed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if let Ok(policy) = HeaderValue::from_str(policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut packer = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::default());
+    packer.write_all(bytes)?;
+    packer.finish()
+}
+
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Problem> {
-    let mut response = file(&format!("assets/{name}"), &headers).ok_or_else(Problem::no_such_page)?;
+    // One name: a part of a path would lead elsewhere.
+    let plain = !name.contains(['/', '\\']) && !name.starts_with('.');
+    let found = plain.then(|| file(&format!("assets/{name}"), &headers)).flatten();
+    let mut response = found.ok_or_else(Problem::no_such_page)?;
     response.headers_mut().insert(header::CACHE_CONTROL, FOR_EVER);
     Ok(response)
 }

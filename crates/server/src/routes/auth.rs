@@ -35,6 +35,13 @@ pub struct Registration {
     altcha: Option<String>,
 }
 
+impl Registration {
+    /// What the plain form asks for.
+    pub(super) fn of(email: &str, password: &str) -> Self {
+        Self { email: email.to_owned(), password: Some(password.to_owned()), phone: None, altcha: None }
+    }
+}
+
 #[derive(Deserialize, ToSchema)]
 pub struct Login {
     email: String,
@@ -62,17 +69,27 @@ pub async fn register(State(app): State<Shared>, source: Source, request: Reques
     app.limits.check(RouteClass::Register, source, app.clock.monotonic())?;
     let header = proof(request.headers())?.map(str::to_owned);
     let asked: Registration = body::json(request, FAN_BYTES_MAX).await?.value;
+    Ok(signed_in(&app, created(&app, &asked, header.as_deref()).await?, StatusCode::CREATED))
+}
+
+/// A new account, within the limit for those.
+pub(super) async fn new_account(app: &Shared, source: Source, asked: &Registration) -> Result<AccountId, Problem> {
+    app.limits.check(RouteClass::Register, source, app.clock.monotonic())?;
+    created(app, asked, None).await
+}
+
+async fn created(app: &Shared, asked: &Registration, header: Option<&str>) -> Result<AccountId, Problem> {
     let email = email(&asked.email)?;
     let password = asked.password.as_deref().map(password).transpose()?;
     let phone = asked.phone.as_deref().map(phone).transpose()?;
     let purpose = Purpose::Register { email: &email };
-    let sent = asked.altcha.as_deref().or(header.as_deref());
+    let sent = asked.altcha.as_deref().or(header);
     let worked = app.proof_of_work.check(purpose, sent, app.clock.wall(), app.clock.monotonic())?;
-    let made = make(&app, email, password, phone).await;
+    let made = make(app, email, password, phone).await;
     if made.is_err() {
         app.proof_of_work.give_back(&worked);
     }
-    Ok(signed_in(&app, made?, StatusCode::CREATED))
+    made
 }
 
 async fn make(
@@ -101,8 +118,18 @@ async fn make(
 pub async fn login(State(app): State<Shared>, source: Source, request: Request) -> Result<Response, Problem> {
     app.limits.check(RouteClass::Login, source, app.clock.monotonic())?;
     let asked: Login = body::json(request, FAN_BYTES_MAX).await?.value;
-    let Ok(email) = email(&asked.email) else { return Err(Refusal::LoginFailed.into()) };
-    let Ok(password) = Password::parse(&asked.password) else { return Err(Refusal::LoginFailed.into()) };
+    Ok(signed_in(&app, entered(&app, &asked.email, &asked.password).await?, StatusCode::OK))
+}
+
+/// The account of an address and its password, within the limit for those who try.
+pub(super) async fn known_account(app: &Shared, source: Source, name: &str, text: &str) -> Result<AccountId, Problem> {
+    app.limits.check(RouteClass::Login, source, app.clock.monotonic())?;
+    entered(app, name, text).await
+}
+
+async fn entered(app: &Shared, name: &str, text: &str) -> Result<AccountId, Problem> {
+    let Ok(email) = email(name) else { return Err(Refusal::LoginFailed.into()) };
+    let Ok(password) = Password::parse(text) else { return Err(Refusal::LoginFailed.into()) };
     let account = app.store.read(ByEmail(email)).await?;
     let take = |account: &Account| app.limits.take(RouteClass::Login, account.id, app.clock.monotonic());
     let taken = account.as_ref().map(take).transpose()?;
@@ -112,7 +139,7 @@ pub async fn login(State(app): State<Shared>, source: Source, request: Request) 
     match account.zip(taken) {
         Some((account, taken)) if right => {
             taken.give_back();
-            Ok(signed_in(&app, account.id, StatusCode::OK))
+            Ok(account.id)
         }
         _ => Err(Refusal::LoginFailed.into()),
     }

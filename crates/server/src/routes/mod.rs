@@ -5,6 +5,7 @@ pub mod auth;
 pub mod checkout;
 pub mod demo;
 pub mod docs;
+pub(crate) mod fan_pages;
 pub mod health;
 pub mod holds;
 pub mod keyed;

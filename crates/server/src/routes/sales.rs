@@ -14,17 +14,17 @@ use crate::problem::Problem;
 
 #[derive(Serialize, ToSchema)]
 pub struct SaleFacts {
-    sale_id: String,
-    event: EventFacts,
+    pub(super) sale_id: String,
+    pub(super) event: EventFacts,
     #[schema(value_type = String)]
-    phase: domain::sale::Phase,
+    pub(super) phase: domain::sale::Phase,
     #[schema(value_type = String, format = DateTime)]
-    opens_at: Timestamp,
+    pub(super) opens_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
-    ends_at: Timestamp,
-    price: PriceRange,
-    max_tickets_per_user: i64,
-    seats_left: SeatsLeft,
+    pub(super) ends_at: Timestamp,
+    pub(super) price: PriceRange,
+    pub(super) max_tickets_per_user: i64,
+    pub(super) seats_left: SeatsLeft,
     #[schema(value_type = String, format = DateTime)]
     server_time: Timestamp,
 }
@@ -32,10 +32,10 @@ pub struct SaleFacts {
 #[derive(Serialize, ToSchema)]
 pub struct EventFacts {
     event_id: String,
-    name: String,
-    venue: String,
+    pub(super) name: String,
+    pub(super) venue: String,
     #[schema(value_type = String, format = DateTime)]
-    starts_at: Timestamp,
+    pub(super) starts_at: Timestamp,
 }
 
 impl EventFacts {
@@ -52,9 +52,9 @@ impl EventFacts {
 /// In minor units, all-in.
 #[derive(Serialize, ToSchema)]
 pub struct PriceRange {
-    min: i64,
-    max: i64,
-    currency: String,
+    pub(super) min: i64,
+    pub(super) max: i64,
+    pub(super) currency: String,
 }
 
 /// A band, and a number of seats that are certainly left.
@@ -92,10 +92,15 @@ pub async fn list(State(app): State<Shared>) -> Result<Json<SaleList>, Problem> 
 #[utoipa::path(get, path = "/v1/sales/{id}", tag = "fan",
     responses((status = 200, body = SaleFacts), (status = 404, description = "sale_not_found")))]
 pub async fn one(State(app): State<Shared>, Named(id): Named<String>) -> Result<Json<SaleFacts>, Problem> {
+    Ok(Json(facts_of(&app, &id).await?))
+}
+
+/// The facts of one sale by what names it in a path.
+pub(super) async fn facts_of(app: &App, id: &str) -> Result<SaleFacts, Problem> {
     let id = id.parse().map_err(|_| Refusal::SaleNotFound)?;
     let sales = app.store.read(Sales { only: Some(id) }).await?;
     let listed = sales.first().ok_or(Refusal::SaleNotFound)?;
-    Ok(Json(facts(&app, listed).await?))
+    facts(app, listed).await
 }
 
 async fn facts(app: &App, listed: &Listed) -> Result<SaleFacts, Problem> {

@@ -49,10 +49,10 @@ pub struct Status {
     #[schema(value_type = String)]
     sale_id: SaleId,
     pub(super) position: i64,
-    ahead_count: i64,
+    pub(super) ahead_count: i64,
     /// From the calls of the last minute; null while the line does not move.
     estimated_wait_sec: Option<i64>,
-    estimated_wait_range_sec: Option<[i64; 2]>,
+    pub(super) estimated_wait_range_sec: Option<[i64; 2]>,
     #[schema(value_type = String)]
     pub(super) state: Standing,
     admitted: bool,
@@ -63,14 +63,14 @@ pub struct Status {
     admission_expires_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    deadline: Option<Timestamp>,
+    pub(super) deadline: Option<Timestamp>,
     pub(super) retry_after_ms: i64,
     #[schema(value_type = String)]
     pub(super) phase: Phase,
-    seats_left: SeatsLeft,
+    pub(super) seats_left: SeatsLeft,
     message: &'static str,
     #[schema(value_type = String, format = DateTime)]
-    server_time: Timestamp,
+    pub(super) server_time: Timestamp,
 }
 
 /// Takes a place, or tells the one that the account has.
@@ -154,7 +154,7 @@ async fn at_the_doors(app: &App, room: &Room, account: AccountId, headers: &Head
 }
 
 /// The account's place, unless it is over: then joining makes a new one.
-fn live_place(room: &Room, account: AccountId) -> Option<Place> {
+pub(super) fn live_place(room: &Room, account: AccountId) -> Option<Place> {
     let (place, visit) = room.look(account)?;
     (!is_over(visit.as_ref())).then_some(place)
 }

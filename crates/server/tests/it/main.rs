@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise, its helpers too: the line says enough")]
 
 mod admin;
+mod admin_shapes;
 mod app;
 mod audit;
 mod bad_input;
@@ -12,6 +13,7 @@ mod checkout;
 mod concurrency;
 mod credentials;
 mod doors;
+mod fan_pages;
 mod journey;
 mod limits;
 mod limits_by_address;
@@ -30,4 +32,5 @@ mod seats_holds;
 mod signals;
 mod stream;
 mod tickets;
+mod ui;
 mod waiting_room;

@@ -137,23 +137,6 @@ async fn the_published_key_verifies_the_admissions() {
 }
 
 #[tokio::test]
-async fn the_first_page_shows_the_demo_sale_and_fetches_nothing() {
-    let app = TestApp::start().await;
-    let page = |app: &TestApp| app.get("/").send();
-    let empty = page(&app).await;
-    empty.expect(StatusCode::OK);
-    assert!(String::from_utf8_lossy(&empty.body).contains("No demo sale"));
-    let reset = app.post("/v1/demo/reset").send().await;
-    let sale = reset.expect(StatusCode::OK)["sale_id"].as_str().unwrap().to_owned();
-    let shown = page(&app).await;
-    let html = String::from_utf8(shown.body.to_vec()).unwrap();
-    assert!(shown.header("content-type").starts_with("text/html"));
-    assert!(html.contains(&sale) && !html.contains("{{"), "{html}");
-    assert!(shown.header("content-security-policy").starts_with("default-src 'none'"));
-    assert!(!html.contains("<script"));
-}
-
-#[tokio::test]
 async fn the_demo_sale_is_made_adopted_and_shown() {
     let app = TestApp::start().await;
     app.get("/v1/demo/dashboard").send().await.refused(404, "sale_not_found");

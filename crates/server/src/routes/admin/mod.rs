@@ -12,6 +12,7 @@ pub mod orders;
 pub mod report;
 pub mod sales;
 pub mod server;
+pub mod shapes;
 pub mod signals;
 pub mod tickets;
 

@@ -6,7 +6,10 @@ use super::operations;
 use super::wire::Served;
 use crate::app::{Answer, TestApp};
 
-const PAGES: [&str; 2] = ["/", "/docs"];
+/// One style of its own inside, and no script.
+const PLAIN: [&str; 1] = ["/docs"];
+/// Whose scripts are files of this host.
+const PAGES: [&str; 4] = ["/", "/fan", "/lab", "/organiser"];
 
 #[track_caller]
 fn is_protected(answer: &Answer) {
@@ -18,10 +21,17 @@ fn is_protected(answer: &Answer) {
     );
     let policy = header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{answer:?}");
-    assert!(!policy.contains("script-src") && !policy.contains("unsafe-eval"), "{answer:?}");
+    assert!(!policy.contains("unsafe-eval") && !policy.contains("http") && !policy.contains('*'), "{answer:?}");
     // The map of seats is asked for again with what was got, and stays with whom it was shown to.
     assert!(matches!(header("cache-control"), "no-store" | "private, no-cache"), "{answer:?}");
     assert!(answer.headers.get("access-control-allow-origin").is_none(), "no other site reads it: {answer:?}");
+}
+
+/// Data, or a page without scripts.
+#[track_caller]
+fn runs_nothing(answer: &Answer) {
+    is_protected(answer);
+    assert!(!answer.header("content-security-policy").contains("script-src"), "{answer:?}");
 }
 
 #[tokio::test]
@@ -31,7 +41,7 @@ async fn every_answer_tells_browsers_to_run_frame_guess_and_keep_nothing() {
     let shopper = app.admitted(&sale).await;
     for operation in operations() {
         let call = || app.call(operation.method.clone(), operation.filled(&sale));
-        is_protected(&call().header("origin", "https://evil.example").send().await);
+        runs_nothing(&call().header("origin", "https://evil.example").send().await);
         let call = match operation.credential.as_deref() {
             Some("session") => call().bearer(&shopper.fan),
             Some("admission") => call().admission(&shopper),
@@ -39,18 +49,35 @@ async fn every_answer_tells_browsers_to_run_frame_guess_and_keep_nothing() {
             _ => continue,
         };
         if operation.method == Method::GET && !operation.path.ends_with("/stream") {
-            is_protected(&call.send().await);
+            runs_nothing(&call.send().await);
         }
     }
-    for path in PAGES {
+    for path in PLAIN {
         let page = app.get(path).send().await;
         page.expect(StatusCode::OK);
-        is_protected(&page);
+        runs_nothing(&page);
         let policy = page.header("content-security-policy");
         assert!(policy.contains("style-src 'unsafe-inline'"), "the control: a page has what it needs: {policy}");
     }
-    is_protected(&app.get("/nowhere").send().await);
-    is_protected(&app.call(Method::PUT, "/v1/me").send().await);
+    let of_sale = format!("/fan/{sale}");
+    for path in PAGES.into_iter().chain([of_sale.as_str()]) {
+        let page = app.get(path).send().await;
+        page.expect(StatusCode::OK);
+        if !crate::ui::is_built(&page) {
+            runs_nothing(&page);
+            continue;
+        }
+        let policy = page.header("content-security-policy").to_owned();
+        assert!(policy.contains("script-src 'self'; style-src 'self';"), "files of this host alone: {policy}");
+        assert!(!policy.contains("unsafe-inline"), "{policy}");
+        let mut kept = page;
+        // A page for everybody is asked for anew each time; one that was filled in for somebody is kept by nobody.
+        assert!(matches!(kept.header("cache-control"), "no-store" | "no-cache"), "{kept:?}");
+        kept.headers.insert("cache-control", http::HeaderValue::from_static("no-store"));
+        is_protected(&kept);
+    }
+    runs_nothing(&app.get("/nowhere").send().await);
+    runs_nothing(&app.call(Method::PUT, "/v1/me").send().await);
 }
 
 #[tokio::test]

@@ -47,6 +47,13 @@ fn operations() -> Vec<Operation> {
         methods.map(one).collect::<Vec<_>>()
     };
     let all: Vec<Operation> = api["paths"].as_object().unwrap().iter().flat_map(of_path).collect();
-    assert!(all.len() >= server::router::templates().count(), "every template but the pages is described");
+    let is_described = |template: &String| all.iter().any(|operation| operation.path == *template);
+    let of_interface =
+        server::router::templates().filter(|path| path.starts_with("/v1/") || path.starts_with("/health/"));
+    assert!(
+        of_interface.fold(true, |all, path| all && is_described(&path)),
+        "every template but the pages is described"
+    );
+    assert!(all.len() > 50, "{} operations", all.len());
     all
 }
