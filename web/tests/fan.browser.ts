@@ -85,6 +85,28 @@ test.describe('on a phone', () => {
   });
 });
 
+test('the sale page loads no seat map, and nothing on it jumps', async ({ page, server }) => {
+  const sale = await server.newSale({ opens_in_sec: 3_600 });
+  const files: string[] = [];
+  page.on('request', (request) => files.push(new URL(request.url()).pathname));
+  await page.addInitScript(() => {
+    const shifts: number[] = [];
+    Object.assign(window, { shifts });
+    type Shift = PerformanceEntry & { value: number };
+    const seen = (list: PerformanceObserverEntryList) => {
+      for (const entry of list.getEntries()) shifts.push((entry as Shift).value);
+    };
+    new PerformanceObserver(seen).observe({ type: 'layout-shift', buffered: true });
+  });
+  await page.goto(`/fan/${sale}`);
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await page.waitForLoadState('networkidle');
+  expect(files.filter((file) => /SeatsPage|SeatMap/.test(file))).toEqual([]);
+  expect(files.some((file) => file.includes('SalePage'))).toBe(true);
+  const shifts = await page.evaluate(() => (window as unknown as { shifts: number[] }).shifts);
+  expect(shifts.reduce((sum, shift) => sum + shift, 0)).toBeLessThan(0.02);
+});
+
 test('a fan buys by keyboard alone', async ({ page, server }) => {
   const sale = await server.newSale({ seating: HALL, currency: 'INR', admit_per_minute: 60_000 });
   await page.goto(`/fan/${sale}`);
