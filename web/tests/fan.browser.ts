@@ -1,6 +1,6 @@
 // A fan buys: with a mouse on a phone, and with the keyboard alone. What the sale page says in each phase.
 import type { Page } from '@playwright/test';
-import { admitted, expectSound, nameEverybody, newEmail, OtherFan, PASSWORD, signedIn, tabTo } from './fan';
+import { expectSound, nameEverybody, newEmail, OtherFan, PASSWORD, signedIn, tabTo } from './fan';
 import { expect, test } from './fixtures';
 
 const PHONE = { width: 390, height: 844 };
@@ -24,9 +24,7 @@ test.describe('on a phone', () => {
     await page.getByRole('button', { name: 'Create account' }).click();
     await page.getByRole('button', { name: 'Join the line' }).click();
     await page.waitForURL(`**/fan/${sale}/line`);
-    await admitted(page, sale);
-    await page.goto(`/fan/${sale}`);
-    await page.getByRole('link', { name: 'Choose seats' }).click();
+    await page.getByRole('link', { name: 'Choose your seats' }).click();
 
     await page.getByLabel('Section', { exact: true }).selectOption('Front');
     await expect(page.getByText('Total ₹18,000')).toBeVisible();
@@ -87,6 +85,28 @@ test.describe('on a phone', () => {
   });
 });
 
+test('the sale page loads no seat map, and nothing on it jumps', async ({ page, server }) => {
+  const sale = await server.newSale({ opens_in_sec: 3_600 });
+  const files: string[] = [];
+  page.on('request', (request) => files.push(new URL(request.url()).pathname));
+  await page.addInitScript(() => {
+    const shifts: number[] = [];
+    Object.assign(window, { shifts });
+    type Shift = PerformanceEntry & { value: number };
+    const seen = (list: PerformanceObserverEntryList) => {
+      for (const entry of list.getEntries()) shifts.push((entry as Shift).value);
+    };
+    new PerformanceObserver(seen).observe({ type: 'layout-shift', buffered: true });
+  });
+  await page.goto(`/fan/${sale}`);
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+  await page.waitForLoadState('networkidle');
+  expect(files.filter((file) => /SeatsPage|SeatMap/.test(file))).toEqual([]);
+  expect(files.some((file) => file.includes('SalePage'))).toBe(true);
+  const shifts = await page.evaluate(() => (window as unknown as { shifts: number[] }).shifts);
+  expect(shifts.reduce((sum, shift) => sum + shift, 0)).toBeLessThan(0.02);
+});
+
 test('a fan buys by keyboard alone', async ({ page, server }) => {
   const sale = await server.newSale({ seating: HALL, currency: 'INR', admit_per_minute: 60_000 });
   await page.goto(`/fan/${sale}`);
@@ -103,8 +123,9 @@ test('a fan buys by keyboard alone', async ({ page, server }) => {
   await tabTo(page, join);
   await page.keyboard.press('Enter');
   await page.waitForURL(`**/fan/${sale}/line`);
-  await admitted(page, sale);
-  await page.goto(`/fan/${sale}/seats`);
+  // The way in has the focus once it is there.
+  await expect(page.getByRole('link', { name: 'Choose your seats' })).toBeFocused();
+  await page.keyboard.press('Enter');
   await chooseByKeyboard(page);
   await payByKeyboard(page);
   await expect(page.getByRole('heading', { name: 'You are going' })).toBeVisible();
@@ -166,6 +187,9 @@ test('the button wakes at the doors and joins only when it is pressed', async ({
   expect(joined).toEqual(['POST']);
   await page.goto(`/fan/${sale}`);
   await expect(page.getByRole('link', { name: /Go to the line|Choose seats/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page).toHaveURL(/\/fan/);
+  expect((await page.request.get('/v1/me')).status()).toBe(401);
 });
 
 test('a paused and a sold-out sale say so, and an ended one takes nobody', async ({ page, server }) => {

@@ -58,12 +58,14 @@ export async function loadPlace(visit: Visit): Promise<void> {
 export function keepFresh(visit: Visit): () => void {
   let timer = 0;
   const wait = () => REFRESH_MS + Math.random() * REFRESH_JITTER_MS;
+  // A place is told as it is now, or it would say more people ahead than there are.
+  const load = () => Promise.all([loadSale(visit), visit.place.value ? loadPlace(visit) : undefined]);
   const again = async () => {
-    if (!document.hidden) await loadSale(visit);
+    if (!document.hidden) await load();
     timer = window.setTimeout(again, wait());
   };
   const back = () => {
-    if (!document.hidden) void loadSale(visit);
+    if (!document.hidden) void load();
   };
   timer = window.setTimeout(again, wait());
   document.addEventListener('visibilitychange', back);

@@ -54,7 +54,6 @@ export function SeatMap({ shop, sale, table, onSeat }: Props) {
     };
   }, [table]);
 
-  const map = engine.current;
   const [chosen, changes] = [shop.chosen.value, shop.changes.value];
   useEffect(() => engine.current?.changed(), [changes]);
   useEffect(() => {
@@ -89,21 +88,23 @@ export function SeatMap({ shop, sale, table, onSeat }: Props) {
         onKeyDown={key}
       >
         <canvas ref={canvas} />
+      </div>
+      <div class="map-foot">
+        <p class="pointed num" role="status">
+          {words(pointed.value, shop, sale, table)}
+        </p>
         <div class="map-tools">
-          <button type="button" class="btn" aria-label={texts.zoomIn} onClick={() => map?.zoom(ZOOM)}>
+          <button type="button" class="btn" aria-label={texts.zoomIn} onClick={() => engine.current?.zoom(ZOOM)}>
             +
           </button>
-          <button type="button" class="btn" aria-label={texts.zoomOut} onClick={() => map?.zoom(1 / ZOOM)}>
+          <button type="button" class="btn" aria-label={texts.zoomOut} onClick={() => engine.current?.zoom(1 / ZOOM)}>
             −
           </button>
-          <button type="button" class="btn" aria-label={texts.whole} onClick={() => map?.whole()}>
+          <button type="button" class="btn" aria-label={texts.whole} onClick={() => engine.current?.whole()}>
             ⤢
           </button>
         </div>
       </div>
-      <p class="pointed num" role="status">
-        {words(pointed.value, shop, sale, table)}
-      </p>
       <Legend />
       <p class="small soft" id="map-help">
         {texts.mapNote} <span class="for-keys">{texts.mapHelp}</span>

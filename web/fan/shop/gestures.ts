@@ -47,7 +47,8 @@ export function listen(canvas: HTMLCanvasElement, target: Target): () => void {
   };
   const gone = (event: PointerEvent) => {
     down.delete(event.pointerId);
-    target.hover(undefined);
+    // A finger always leaves after a tap: what it has tapped stays said.
+    if (event.pointerType === 'mouse') target.hover(undefined);
   };
   const wheel = (event: WheelEvent) => {
     event.preventDefault();

@@ -64,13 +64,14 @@ test('rows and seats stand in order, and blocks do not touch', () => {
 });
 
 test('the cursor goes from seat to seat, across aisles, and stays at the edge', () => {
-  const hall = layOut(THEATRE, 1);
+  // On a narrow screen each section is a shelf of its own.
+  const hall = layOut(THEATRE, 0.3);
   const at = (id: string) => THEATRE.at.get(id) ?? -1;
   expect(neighbour(hall, at('Front-1-1'), 1, 0)).toBe(at('Front-1-2'));
   expect(neighbour(hall, at('Front-1-5'), 0, 1)).toBe(at('Front-2-5'));
   expect(neighbour(hall, at('Front-1-1'), 0, -1)).toBe(at('Front-1-1'));
   const below = neighbour(hall, at('Front-4-3'), 0, 1);
-  expect(THEATRE.ids[below]).toMatch(/^(Left|Right)-1-/);
+  expect(THEATRE.ids[below]).toMatch(/^Left-1-/);
 });
 
 test('a point between the seats is a section, and outside it is nothing', () => {

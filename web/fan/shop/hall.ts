@@ -7,10 +7,16 @@ const LINE_MAX = 120;
 /** A block that would be deeper than this many times its width is laid in columns side by side. */
 const DEEPEST = 2.5;
 const AISLE = 2;
-const GAP = 4;
-/** Above each block, for its name. */
-const HEAD = 3;
-const STAGE = { depth: 5, gap: 4, share: 0.4 };
+const STAGE_SHARE = 0.4;
+
+/** What is not seats, in seats: between blocks, above each for its name, and the stage. Larger where the hall is, so that
+    it can be seen and read from as far as the whole hall is seen from. */
+type Space = { gap: number; head: number; stage: number };
+
+function spaceFor(seats: number): Space {
+  const grain = Math.max(1, Math.round(Math.sqrt(seats) / 66));
+  return { gap: 3 + grain, head: 3 * grain, stage: 5 * grain };
+}
 
 export type Block = { section: number; x: number; y: number; width: number; depth: number; seats: number[] };
 
@@ -18,6 +24,8 @@ export type Hall = {
   width: number;
   depth: number;
   stage: { x: number; y: number; width: number; depth: number };
+  /** The room above each block. */
+  head: number;
   blocks: Block[];
   /** The place of each seat. */
   x: Int32Array;
@@ -31,24 +39,26 @@ type Inner = Block & { places: { seat: number; x: number; y: number }[] };
 /** `aspect` is the width to depth of where it will be shown. */
 export function layOut(table: SeatTable, aspect: number): Hall {
   const blocks = sections(table).map((seats, section) => block(table, section, seats));
-  const shelves = bestShelves(blocks, aspect);
-  const width = Math.max(20, ...shelves.map(shelfWidth)) + GAP * 2;
-  const stageWidth = Math.max(10, Math.round(width * STAGE.share));
-  const stage = { x: Math.round((width - stageWidth) / 2), y: GAP, width: stageWidth, depth: STAGE.depth };
-  let y = GAP + STAGE.depth + STAGE.gap;
+  const space = spaceFor(table.ids.length);
+  const { gap, head } = space;
+  const shelves = bestShelves(blocks, aspect, space);
+  const width = Math.max(20, ...shelves.map((shelf) => shelfWidth(shelf, gap))) + gap * 2;
+  const stageWidth = Math.max(10, Math.round(width * STAGE_SHARE));
+  const stage = { x: Math.round((width - stageWidth) / 2), y: gap, width: stageWidth, depth: space.stage };
+  let y = gap + space.stage + gap;
   for (const shelf of shelves) {
-    let x = Math.round((width - shelfWidth(shelf)) / 2);
+    let x = Math.round((width - shelfWidth(shelf, gap)) / 2);
     for (const inner of shelf) {
       inner.x = x;
-      inner.y = y + HEAD;
-      x += inner.width + GAP;
+      inner.y = y + head;
+      x += inner.width + gap;
     }
-    y += HEAD + GAP + Math.max(...shelf.map((inner) => inner.depth));
+    y += head + gap + Math.max(...shelf.map((inner) => inner.depth));
   }
-  return placed(table, blocks, { width, depth: y, stage });
+  return placed(table, blocks, { width, depth: y, stage, head });
 }
 
-function placed(table: SeatTable, blocks: Inner[], size: Pick<Hall, 'width' | 'depth' | 'stage'>): Hall {
+function placed(table: SeatTable, blocks: Inner[], size: Pick<Hall, 'width' | 'depth' | 'stage' | 'head'>): Hall {
   const hall: Hall = {
     ...size,
     blocks,
@@ -110,17 +120,17 @@ function rowsOf(table: SeatTable, seats: number[]): number[][] {
   });
 }
 
-const shelfWidth = (shelf: Block[]): number => shelf.reduce((sum, { width }) => sum + width + GAP, -GAP);
+const shelfWidth = (shelf: Block[], gap: number): number => shelf.reduce((sum, { width }) => sum + width + gap, -gap);
 
 /** Blocks in order, on as many shelves as come nearest to the wanted shape. */
-function bestShelves<B extends Block>(blocks: B[], aspect: number): B[][] {
+function bestShelves<B extends Block>(blocks: B[], aspect: number, { gap, head, stage }: Space): B[][] {
   let best: B[][] = [];
   let bestError = Infinity;
   for (let count = 1; count <= blocks.length; count++) {
-    const shelves = shelved(blocks, count);
-    const width = Math.max(...shelves.map(shelfWidth));
-    const depth = shelves.reduce((sum, shelf) => sum + HEAD + GAP + Math.max(...shelf.map((block) => block.depth)), 0);
-    const error = Math.abs(Math.log(width / (depth + STAGE.depth + STAGE.gap + GAP) / aspect));
+    const shelves = shelved(blocks, count, gap);
+    const width = Math.max(...shelves.map((shelf) => shelfWidth(shelf, gap)));
+    const depth = shelves.reduce((sum, shelf) => sum + head + gap + Math.max(...shelf.map((block) => block.depth)), 0);
+    const error = Math.abs(Math.log(width / (depth + stage + gap * 2) / aspect));
     if (error >= bestError) continue;
     best = shelves;
     bestError = error;
@@ -128,12 +138,12 @@ function bestShelves<B extends Block>(blocks: B[], aspect: number): B[][] {
   return best;
 }
 
-function shelved<B extends Block>(blocks: B[], count: number): B[][] {
-  const wanted = Math.max(shelfWidth(blocks) / count, ...blocks.map((block) => block.width));
+function shelved<B extends Block>(blocks: B[], count: number, gap: number): B[][] {
+  const wanted = Math.max(shelfWidth(blocks, gap) / count, ...blocks.map((block) => block.width));
   const shelves: B[][] = [];
   let shelf: B[] = [];
   for (const block of blocks) {
-    if (shelf.length > 0 && shelfWidth([...shelf, block]) > wanted * 1.02) {
+    if (shelf.length > 0 && shelfWidth([...shelf, block], gap) > wanted * 1.02) {
       shelves.push(shelf);
       shelf = [];
     }
@@ -154,7 +164,7 @@ export function seatNear(hall: Hall, x: number, y: number): number | undefined {
 
 export function blockNear(hall: Hall, x: number, y: number): Block | undefined {
   const inside = (block: Block) =>
-    x >= block.x - 1 && x <= block.x + block.width + 1 && y >= block.y - HEAD && y <= block.y + block.depth + 1;
+    x >= block.x - 1 && x <= block.x + block.width + 1 && y >= block.y - hall.head && y <= block.y + block.depth + 1;
   return hall.blocks.find(inside);
 }
 

@@ -91,7 +91,7 @@ function paintStage(context: CanvasRenderingContext2D, { hall, view, colours, st
   write(context, stage, (x + width / 2) * s, (y + depth / 2) * s, Math.min(16, depth * s * 0.6), width * s);
 }
 
-function paintGround(context: CanvasRenderingContext2D, block: Block, { view, colours, table }: Scene): void {
+function paintGround(context: CanvasRenderingContext2D, block: Block, { hall, view, colours, table }: Scene): void {
   const s = view.scale;
   context.fillStyle = colours.ground;
   context.strokeStyle = colours.line;
@@ -112,8 +112,8 @@ function paintGround(context: CanvasRenderingContext2D, block: Block, { view, co
     context,
     name,
     (block.x + block.width / 2) * s,
-    (block.y - 2.2) * s,
-    Math.min(15, Math.max(9, s * 2)),
+    (block.y - 0.5 - hall.head / 2) * s,
+    Math.min(15, Math.max(9, s * 2), hall.head * s),
     (block.width + 4) * s,
   );
 }

@@ -21,7 +21,7 @@ use store::runs::{NewRun, QueueRun, Queued, Run, StopRun};
 use utoipa::{IntoParams, ToSchema};
 
 use self::asked::{Asked, Wish};
-use self::shown::{RunInList, RunShown, ScenarioShown, Status, in_list, scenarios, whole};
+use self::shown::{RunInList, RunShown, RunStatus, ScenarioShown, in_list, scenarios, whole};
 use super::demo::act;
 use super::page::{self, Page};
 use crate::app::{App, Shared};
@@ -41,7 +41,7 @@ pub struct RunAsked {
     #[schema(value_type = Option<String>)]
     sale_id: Option<SaleId>,
     scenario: &'static str,
-    status: Status,
+    status: RunStatus,
 }
 
 /// What became of a wish to stop.
@@ -49,7 +49,7 @@ pub struct RunAsked {
 pub struct RunStopped {
     #[schema(value_type = String)]
     run_id: RunId,
-    status: Status,
+    status: RunStatus,
     /// It runs, and has been told to end.
     stopping: bool,
 }
@@ -195,7 +195,7 @@ fn run_id(text: &str) -> Result<RunId, Problem> {
 pub struct Simulation {
     #[schema(value_type = Option<String>)]
     run_id: Option<RunId>,
-    status: Option<Status>,
+    status: Option<RunStatus>,
     requests_total: u64,
     /// Of these, refused as the run expected.
     blocked_total: u64,

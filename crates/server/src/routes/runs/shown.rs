@@ -20,7 +20,7 @@ pub struct RunInList {
     /// What was asked for, or what the run made for itself, once it has.
     #[schema(value_type = Option<String>)]
     sale_id: Option<SaleId>,
-    status: Status,
+    status: RunStatus,
     /// Nothing before it is over.
     passed: Option<bool>,
     /// Of its verdict, in a sentence.
@@ -45,8 +45,7 @@ pub struct RunInList {
 /// Where a run stands.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[schema(as = RunStatus)]
-pub enum Status {
+pub enum RunStatus {
     Queued,
     Running,
     Passed,
@@ -111,12 +110,12 @@ pub struct ScenarioShown {
 pub struct LastRun {
     #[schema(value_type = String)]
     run_id: RunId,
-    status: Status,
+    status: RunStatus,
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
 }
 
-impl From<RunState> for Status {
+impl From<RunState> for RunStatus {
     fn from(state: RunState) -> Self {
         match state {
             RunState::Queued => Self::Queued,
