@@ -38,6 +38,7 @@ pub mod scenarios;
 mod shared;
 mod slo;
 mod so_far;
+mod spare;
 mod stage;
 mod terms;
 mod trace;

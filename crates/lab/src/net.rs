@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::LabError;
+use crate::spare::Spare;
 
 /// A fan's answer is a few hundred bytes, a list of 200 seats some 20 KiB; beyond this something else answers.
 pub(crate) const FAN_BODY_LIMIT: usize = 4 << 20;
@@ -99,19 +100,21 @@ pub(crate) struct Conn {
     target: Arc<Target>,
     source: Option<Ipv4Addr>,
     body_limit: usize,
+    spare: Option<Arc<Spare>>,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Conn {
     /// From this address where the target is on this machine.
-    pub(crate) fn of_fan(target: Arc<Target>, source: Ipv4Addr) -> Self {
+    pub(crate) fn of_fan(target: Arc<Target>, source: Ipv4Addr, spare: Arc<Spare>) -> Self {
         let loopback = matches!(target.address.ip(), IpAddr::V4(ip) if ip.is_loopback());
-        Conn { target, source: loopback.then_some(source), body_limit: FAN_BODY_LIMIT, sender: None }
+        let source = loopback.then_some(source);
+        Conn { target, source, body_limit: FAN_BODY_LIMIT, spare: Some(spare), sender: None }
     }
 
     /// For set-up, samples and exports: no address of its own.
     pub(crate) fn of_operator(target: Arc<Target>) -> Self {
-        Conn { target, source: None, body_limit: EXPORT_BODY_LIMIT, sender: None }
+        Conn { target, source: None, body_limit: EXPORT_BODY_LIMIT, spare: None, sender: None }
     }
 
     pub(crate) fn authority(&self) -> &str {
@@ -144,6 +147,9 @@ impl Conn {
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, NetError> {
         let stream = open(self.target.address, self.source).await.map_err(|error| own_or_lost(&error))?;
+        if let Some(spare) = &self.spare {
+            spare.use_one();
+        }
         let (sender, connection) = http1::Builder::new()
             .read_buf_exact_size(Some(READ_BUFFER))
             .handshake(TokioIo::new(stream))

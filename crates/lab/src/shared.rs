@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::net::{Conn, Target, source_address};
+use crate::spare::Spare;
 
 /// Up to so many fans have a connection each: with second devices that stays under 20,000 open files.
 pub(crate) const FANS_WITH_OWN: usize = 10_000;
@@ -15,6 +16,7 @@ pub(crate) const CONNECTIONS: usize = 8_000;
 
 pub(crate) struct Shared {
     target: Arc<Target>,
+    spare: Arc<Spare>,
     idle: Mutex<Vec<Conn>>,
     free: Semaphore,
     made: AtomicU32,
@@ -22,12 +24,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Nothing to share for fewer fans.
-    pub(crate) fn for_fans(fans: usize, target: &Arc<Target>) -> Option<Arc<Self>> {
-        (fans > FANS_WITH_OWN).then(|| Arc::new(Self::of(CONNECTIONS, target.clone())))
+    pub(crate) fn for_fans(fans: usize, target: &Arc<Target>, spare: &Arc<Spare>) -> Option<Arc<Self>> {
+        (fans > FANS_WITH_OWN).then(|| Arc::new(Self::of(CONNECTIONS, target.clone(), spare.clone())))
     }
 
-    fn of(most: usize, target: Arc<Target>) -> Self {
-        Shared { target, idle: Mutex::default(), free: Semaphore::new(most), made: AtomicU32::new(0) }
+    fn of(most: usize, target: Arc<Target>, spare: Arc<Spare>) -> Self {
+        Shared { target, spare, idle: Mutex::default(), free: Semaphore::new(most), made: AtomicU32::new(0) }
     }
 
     /// One for a single request.
@@ -36,7 +38,7 @@ impl Shared {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let conn = idle.unwrap_or_else(|| {
             let number = self.made.fetch_add(1, Ordering::Relaxed);
-            Conn::of_fan(self.target.clone(), source_address(number, 0))
+            Conn::of_fan(self.target.clone(), source_address(number, 0), self.spare.clone())
         });
         Lent { conn: Some(conn), of: self, _permit: permit }
     }
@@ -69,8 +71,9 @@ mod tests {
     #[tokio::test]
     async fn one_request_at_a_time_and_never_more_connections_than_there_may_be() {
         let target = Target::parse("http://127.0.0.1:1", false).expect("loopback");
-        assert!(Shared::for_fans(FANS_WITH_OWN, &target).is_none());
-        let shared = Shared::of(2, target);
+        let spare = Spare::for_connections(0);
+        assert!(Shared::for_fans(FANS_WITH_OWN, &target, &spare).is_none());
+        let shared = Shared::of(2, target, spare);
         let (one, two) = (shared.lend().await, shared.lend().await);
         let third = shared.lend();
         tokio::pin!(third);

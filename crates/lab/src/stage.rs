@@ -10,7 +10,8 @@ use crate::clock::Clock;
 use crate::net::Target;
 use crate::plan::Plan;
 use crate::record::Recorder;
-use crate::shared::Shared;
+use crate::shared::{CONNECTIONS, FANS_WITH_OWN, Shared};
+use crate::spare::Spare;
 
 /// A checkout waits up to 10 s for its provider (design D7); twice that is an answer that will not come.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(20);
@@ -27,6 +28,7 @@ pub(crate) struct Stage {
     /// When the first doors open, on the run's clock.
     pub(crate) doors_us: u64,
     pub(crate) news: Arc<News>,
+    pub(crate) spare: Arc<Spare>,
     /// Connections that fans share, where there are too many for one each.
     pub(crate) shared: Option<Arc<Shared>>,
     over: watch::Receiver<bool>,
@@ -129,8 +131,9 @@ impl Stage {
         let Setting { clock, recorder, target, sales, seed, run_tag, news, fans } = setting;
         let doors_us = sales.first().map_or(0, |sale| sale.doors_us);
         let (sales, news) = (sales.into(), Arc::new(news));
-        let shared = Shared::for_fans(fans, &target);
-        (Stage { clock, recorder, target, sales, seed, run_tag, doors_us, news, shared, over }, curtain)
+        let spare = Spare::for_connections(if fans > FANS_WITH_OWN { CONNECTIONS } else { fans });
+        let shared = Shared::for_fans(fans, &target, &spare);
+        (Stage { clock, recorder, target, sales, seed, run_tag, doors_us, news, spare, shared, over }, curtain)
     }
 
     /// Runs `work` unless the run ends first: then `None`.

@@ -81,7 +81,7 @@ impl Me {
             Some(ring) => ring_address(ring.number, ring.member, number),
             None => source_address(self.number, number),
         };
-        Conn::of_fan(self.stage.target.clone(), source)
+        Conn::of_fan(self.stage.target.clone(), source, self.stage.spare.clone())
     }
 
     /// `None` when the run ended before the answer; it is recorded all the same. `free_us`: when the fan had its last answer.

@@ -57,8 +57,8 @@ fn plan(knobs: &Knobs) -> Plan {
 
 fn slos(_: &Knobs, plan: &Plan, _: bool) -> Vec<String> {
     let mut slos = usual_slos(plan);
-    slos.push("join{population:honest} p99 < 500ms min_samples=1".into());
-    slos.push(format!("checkout{{population:honest}} p99 < 1s min_samples=1{}", unless_called(plan)));
+    slos.push("join{population:honest} p99 < 250ms min_samples=1".into());
+    slos.push(format!("checkout{{population:honest}} p99 < 500ms min_samples=1{}", unless_called(plan)));
     slos
 }
 

@@ -67,9 +67,9 @@ fn slos(_: &Knobs, plan: &Plan, _: bool) -> Vec<String> {
     if plan.populations().contains(&"people") {
         let called = unless_called(plan);
         slos.push(format!("checkout_success{{population:people}} rate >= 95%{called}"));
-        slos.push(format!("checkout{{population:people}} p99 < 1s min_samples=1{called}"));
+        slos.push(format!("checkout{{population:people}} p99 < 500ms min_samples=1{called}"));
     }
-    slos.push("status p99 < 500ms min_samples=1".into());
+    slos.push("status p99 < 200ms min_samples=1".into());
     slos
 }
 

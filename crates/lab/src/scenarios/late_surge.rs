@@ -32,7 +32,7 @@ fn slos(_: &Knobs, plan: &Plan, _: bool) -> Vec<String> {
     let mut slos = usual_slos(plan);
     let of_early = |window| format!("status{{population:early,window:{window}}}");
     slos.push(format!("{} p99 <= 2x {} or 200ms min_samples=1", of_early("after"), of_early("before")));
-    slos.push("status p99 < 500ms min_samples=1".into());
+    slos.push("status p99 < 200ms min_samples=1".into());
     slos
 }
 

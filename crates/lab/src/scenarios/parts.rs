@@ -111,7 +111,7 @@ pub(super) fn unless_called(plan: &Plan) -> &'static str {
 pub(super) fn usual_slos(plan: &Plan) -> Vec<String> {
     let joiners = usize::try_from(plan.joiners()).unwrap_or(usize::MAX);
     vec![
-        format!("join p99 < 500ms min_samples={}", samples(joiners)),
+        format!("join p99 < 250ms min_samples={}", samples(joiners)),
         "http_req_failed rate < 1%".into(),
         format!("joins rate >= 99%{}", if plan.joiners() <= plan.sales[0].waiting_room_cap { "" } else { " advisory" }),
         "held_back rate < 1%".into(),

@@ -41,8 +41,8 @@ fn plan(knobs: &Knobs) -> Plan {
 
 fn slos(_: &Knobs, plan: &Plan, _: bool) -> Vec<String> {
     let mut slos = usual_slos(plan);
-    slos.push(format!("back p99 < 1s min_samples=1{}", unless_called(plan)));
-    slos.push("status p99 < 500ms min_samples=1".into());
+    slos.push(format!("back p99 < 500ms min_samples=1{}", unless_called(plan)));
+    slos.push("status p99 < 200ms min_samples=1".into());
     slos
 }
 

@@ -29,7 +29,7 @@ fn plan(knobs: &Knobs) -> Plan {
 
 fn slos(_: &Knobs, plan: &Plan, _: bool) -> Vec<String> {
     let mut slos = usual_slos(plan);
-    slos.push(format!("status p99 < 500ms min_samples={}", parts::samples(plan.fans.len())));
+    slos.push(format!("status p99 < 200ms min_samples={}", parts::samples(plan.fans.len())));
     slos
 }
 

@@ -58,9 +58,9 @@ fn slos(_: &Knobs, plan: &Plan, _: bool) -> Vec<String> {
     let mut slos = usual_slos(plan);
     let of_people = |window| format!("checkout{{population:people,window:{window}}}");
     let (after, before, called) = (of_people("after"), of_people("before"), unless_called(plan));
-    slos.push(format!("{after} p99 <= 1.25x {before} or 1s min_samples=1{called}"));
+    slos.push(format!("{after} p99 <= 1.25x {before} or 500ms min_samples=1{called}"));
     slos.push(format!("checkout_success{{population:people}} rate >= 95%{called}"));
-    slos.push("status p99 < 500ms min_samples=1".into());
+    slos.push("status p99 < 200ms min_samples=1".into());
     slos
 }
 

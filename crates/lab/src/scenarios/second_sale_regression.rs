@@ -60,9 +60,9 @@ fn plan(knobs: &Knobs) -> Plan {
 fn slos(_: &Knobs, plan: &Plan, _: bool) -> Vec<String> {
     let mut slos = usual_slos(plan);
     if plan.populations().contains(&"b") {
-        slos.push("join{population:b} p99 <= 1.25x join{population:a} or 500ms min_samples=1".into());
+        slos.push("join{population:b} p99 <= 1.25x join{population:a} or 250ms min_samples=1".into());
     }
-    slos.push("status p99 < 500ms min_samples=1".into());
+    slos.push("status p99 < 200ms min_samples=1".into());
     slos
 }
 
