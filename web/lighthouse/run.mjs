@@ -41,6 +41,7 @@ async function measured(path, cookie, port) {
   const flags = { port, onlyCategories: CATEGORIES, extraHeaders: { Cookie: cookie }, logLevel: 'error' };
   const { lhr } = await lighthouse(URL_OF_SERVER + path, flags);
   if (new URL(lhr.finalDisplayedUrl).pathname !== path) throw new Error(`${path} led to ${lhr.finalDisplayedUrl}`);
+  if (lhr.runtimeError) console.error(`${path}: ${lhr.runtimeError.message}`);
   const scores = CATEGORIES.map((name) => Math.round((lhr.categories[name].score ?? 0) * 100));
   return { path, scores, figures: FIGURES.map((name) => lhr.audits[name].displayValue ?? '') };
 }
