@@ -6,7 +6,7 @@ ifeq ($(origin HOST),environment)
 unexport HOST
 endif
 
-.PHONY: help desktop stop cluster cluster-stop up down seed sim sim-all crosscheck assert-queue bench build web test browser lighthouse soak fuzz interface fmt lint deny
+.PHONY: help desktop stop cluster cluster-stop up down seed sim sim-all crosscheck assert-queue bench build web screenshots test browser lighthouse soak fuzz interface fmt lint deny
 
 help:          ## this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | expand -t 16
@@ -58,6 +58,9 @@ build:         ## the release binary, with its pages
 
 web:           ## build the pages of web/, which the next build of the binary carries
 	@scripts/web.sh
+
+screenshots:   ## the pictures of the README, taken from the running product into docs/pictures/
+	@scripts/screenshots.sh
 
 test:          ## everything that must hold, from a clean clone
 	@scripts/test.sh

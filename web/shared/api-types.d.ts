@@ -399,7 +399,7 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** The line, a page at a time. */
+        /** The line, a page at a time, or the places of one account. */
         get: operations["get_v1_admin_sales_id_queue_entries"];
         put?: never;
         post?: never;
@@ -1335,6 +1335,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccountRefusals: {
+            exceptions: components["schemas"]["CapException"][];
+            refusals: components["schemas"]["RefusedMinute"][];
+            user_id: string;
+        };
+        AccountSignals: {
+            signals: components["schemas"]["SignalMinute"][];
+            user_id: string;
+        };
         Adopt: {
             sale_id: string;
         };
@@ -1359,15 +1368,84 @@ export interface components {
             /** Format: int64 */
             waiting_room_cap?: number | null;
         };
+        AuditEntry: {
+            act: string;
+            actor: string;
+            /** Format: date-time */
+            at: string;
+            /** @description What was done, by act: JSON. */
+            details: unknown;
+            id: string;
+            sealed: components["schemas"]["AuditSeal"] | null;
+            subject: string;
+        };
+        AuditLog: {
+            chain: components["schemas"]["SealChain"];
+            entries: components["schemas"]["AuditEntry"][];
+            next_after: string | null;
+        };
+        AuditSeal: {
+            /** @description In hex. */
+            digest: string | null;
+            /** Format: int64 */
+            seq: number;
+        };
         BestAvailable: {
             /** Format: int64 */
             quantity: number;
             section?: string | null;
         };
+        /** @description An order, whatever became of it. */
+        BookedOrder: {
+            /** @description Seats of cancelled tickets. */
+            cancelled: string[];
+            /** Format: date-time */
+            created_at: string;
+            currency: string;
+            email: string | null;
+            order_id: string;
+            /** @description Null: no money has moved. */
+            payment: string | null;
+            /** Format: int64 */
+            quantity: number;
+            /** Format: int64 */
+            refunded: number;
+            seats: string[];
+            /** Format: date-time */
+            settled_at: string | null;
+            status: string;
+            /** Format: int64 */
+            total: number;
+            user_id: string;
+        };
+        /** @description How many people have so many tickets. */
+        BoughtCounts: {
+            /** Format: int64 */
+            people: number;
+            /** Format: int64 */
+            tickets: number;
+        };
         Bulk: {
             /** Format: int64 */
             count: number;
             prefix: string;
+        };
+        CancelledTicket: {
+            seat_id: string;
+            ticket_id: string;
+        };
+        CapException: {
+            exception_id: string;
+            /** Format: int64 */
+            extra_tickets: number;
+            /** Format: date-time */
+            granted_at: string;
+            lift: boolean;
+            reason: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            rule: string;
+            user_id: string;
         };
         /** @description In ALTCHA's format. */
         Challenge: {
@@ -1384,89 +1462,93 @@ export interface components {
             salt: string;
             signature: string;
         };
+        ChangedSale: components["schemas"]["OperatorSale"] & {
+            /** @description False where all was so already. */
+            changed: boolean;
+        };
         /** @description Terms to change; what is not named stays. */
         ChangedTerms: {
             /**
              * Format: int64
              * @default null
              */
-            admit_per_minute: number | null;
+            admit_per_minute?: number | null;
             /**
              * @description `public` or `held`: where the seats of tickets go that are cancelled from now on.
              * @default null
              */
-            cancelled_seats: string | null;
+            cancelled_seats?: string | null;
             /**
              * Format: int64
              * @description Only before the doors open.
              * @default null
              */
-            claim_window_sec: number | null;
+            claim_window_sec?: number | null;
             /** @default null */
-            cluster_by: string[] | null;
+            cluster_by?: string[] | null;
             /**
              * Format: date-time
              * @description Later or earlier, but after now.
              * @default null
              */
-            ends_at: string | null;
+            ends_at?: string | null;
             /**
              * Format: int64
              * @default null
              */
-            hold_ttl_sec: number | null;
+            hold_ttl_sec?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            max_active: number | null;
+            max_active?: number | null;
             /**
              * Format: int64
              * @description 0: no such cap any more, as of the next two.
              * @default null
              */
-            max_tickets_per_cluster: number | null;
+            max_tickets_per_cluster?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            max_tickets_per_group: number | null;
+            max_tickets_per_group?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            max_tickets_per_group_cluster: number | null;
+            max_tickets_per_group_cluster?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            max_tickets_per_user: number | null;
+            max_tickets_per_user?: number | null;
             /**
              * Format: date-time
              * @description Only before the doors open.
              * @default null
              */
-            opens_at: string | null;
+            opens_at?: string | null;
             /**
              * @description Kept in the audit.
              * @default null
              */
-            reason: string | null;
+            reason?: string | null;
             /**
              * Format: int64
              * @default null
              */
-            seats_per_shopper: number | null;
+            seats_per_shopper?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            shopping_window_sec: number | null;
+            shopping_window_sec?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            waiting_room_cap: number | null;
+            waiting_room_cap?: number | null;
         };
         Checkout: {
             /** @description A name for each ticket, in the order of the seats. */
@@ -1502,6 +1584,13 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        CountedCode: {
+            /** Format: int64 */
+            accounts: number;
+            code: string;
+            /** Format: int64 */
+            times: number;
+        };
         DemoConfig: {
             /** Format: int32 */
             default_vus: number;
@@ -1514,12 +1603,61 @@ export interface components {
             /** Format: int32 */
             max_vus: number;
         };
+        /** @description Rows of the log of calls, by what held the drip back. */
+        DripBounds: {
+            /** Format: int64 */
+            cap: number;
+            /** Format: int64 */
+            line: number;
+            /** Format: int64 */
+            rate: number;
+            /** Format: int64 */
+            stock: number;
+        };
+        DripFigures: {
+            /**
+             * Format: double
+             * @description Calls over what was allowed; null where there was one call or none.
+             */
+            achieved: number | null;
+            /**
+             * Format: int64
+             * @description As it is set now.
+             */
+            admit_per_minute: number;
+            /**
+             * Format: double
+             * @description People whom the rate would have called between the first call and the last, pauses left out.
+             */
+            allowed: number;
+            bound_by: components["schemas"]["DripBounds"];
+            /** Format: int64 */
+            called: number;
+            /** Format: date-time */
+            first_call: string | null;
+            /** Format: date-time */
+            last_call: string | null;
+            /**
+             * Format: int64
+             * @description Calls of people who came back after their window.
+             */
+            recalled: number;
+        };
+        EventCreated: {
+            event_id: string;
+        };
         EventFacts: {
             event_id: string;
             name: string;
             /** Format: date-time */
             starts_at: string;
             venue: string;
+        };
+        ExceptionGranted: {
+            exception_id: string;
+        };
+        ExceptionList: {
+            exceptions: components["schemas"]["CapException"][];
         };
         Finish: {
             claim_id: string;
@@ -1574,6 +1712,40 @@ export interface components {
             position: number;
             state: string;
         };
+        /** @description A place in line, and what became of it. */
+        LineEntry: {
+            /**
+             * Format: date-time
+             * @description The same as `claimed_at`.
+             */
+            admitted_at: string | null;
+            /** Format: date-time */
+            called_at: string | null;
+            /** Format: date-time */
+            claimed_at: string | null;
+            ended_as: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+            /** Format: date-time */
+            joined_at: string;
+            /** Format: int64 */
+            position: number;
+            /** Format: date-time */
+            recalled_at: string | null;
+            /** Format: date-time */
+            returned_at: string | null;
+            /** @description `waiting`, `called`, `returning`, `inside`, `bought`, `expired` or `left`. */
+            state: string;
+            user_id: string;
+        };
+        LinePage: {
+            entries: components["schemas"]["LineEntry"][];
+            /**
+             * Format: int64
+             * @description What to ask the next page with; null after the last one.
+             */
+            next_after: number | null;
+        };
         Live: {
             instance: string;
             /** @description Whether its worker is the one that works. */
@@ -1625,17 +1797,17 @@ export interface components {
              * @description The name on the ticket from now on; without it the name stays.
              * @default null
              */
-            attendee: string | null;
+            attendee?: string | null;
             /**
              * @description Or the `Idempotency-Key` header.
              * @default null
              */
-            idempotency_key: string | null;
+            idempotency_key?: string | null;
             /**
              * @description Kept in the audit.
              * @default null
              */
-            reason: string | null;
+            reason?: string | null;
         };
         NewSale: {
             /**
@@ -1726,6 +1898,79 @@ export interface components {
             seats_per_row: number;
             section: string;
         };
+        OperatorEvent: {
+            event_id: string;
+            /** @description The tour that it belongs to. */
+            group: string | null;
+            name: string;
+            /** Format: date-time */
+            starts_at: string;
+            venue: string;
+        };
+        OperatorEvents: {
+            events: components["schemas"]["OperatorEvent"][];
+        };
+        /** @description A sale with all its terms. */
+        OperatorSale: {
+            /** Format: int64 */
+            admit_per_minute: number;
+            /** @description `public` or `held`. */
+            cancelled_seats: string;
+            /** Format: int64 */
+            claim_window_sec: number;
+            /** Format: date-time */
+            closed_at: string | null;
+            cluster_by: string[];
+            currency: string;
+            /** Format: date-time */
+            ends_at: string;
+            event: components["schemas"]["OperatorEvent"];
+            /** Format: int64 */
+            hold_ttl_sec: number;
+            /**
+             * Format: int64
+             * @description 0: no limit.
+             */
+            max_active: number;
+            /**
+             * Format: int64
+             * @description Null: no such cap, as of the next two.
+             */
+            max_tickets_per_cluster: number | null;
+            /** Format: int64 */
+            max_tickets_per_group: number | null;
+            /** Format: int64 */
+            max_tickets_per_group_cluster: number | null;
+            /** Format: int64 */
+            max_tickets_per_user: number;
+            /** Format: date-time */
+            opens_at: string;
+            paused: boolean;
+            /** @description `building`, `scheduled`, `open`, `paused`, `sold_out` or `ended`. */
+            phase: string;
+            /**
+             * Format: int64
+             * @description In minor units.
+             */
+            price: number;
+            sale_id: string;
+            seating: components["schemas"]["SeatingSection"][];
+            /** Format: int64 */
+            seats_per_shopper: number;
+            /** Format: int64 */
+            shopping_window_sec: number;
+            /** Format: int64 */
+            total_seats: number;
+            /** Format: int64 */
+            waiting_room_cap: number;
+        };
+        OperatorSales: {
+            sales: components["schemas"]["OperatorSale"][];
+        };
+        OrderBook: {
+            next_after: string | null;
+            orders: components["schemas"]["BookedOrder"][];
+        };
         OrderFacts: {
             /** Format: date-time */
             created_at: string;
@@ -1762,6 +2007,18 @@ export interface components {
             /** Format: int64 */
             parts: number;
             run_id: string;
+        };
+        PauseSpan: {
+            /**
+             * Format: date-time
+             * @description Null: from the beginning.
+             */
+            from: string | null;
+            /**
+             * Format: date-time
+             * @description Null: it is paused now.
+             */
+            until: string | null;
         };
         Payment: {
             /** @description `sim_ok:<fingerprint>`, `sim_decline` or `sim_timeout`. */
@@ -1806,6 +2063,14 @@ export interface components {
             /** @description The sale that the run has made for itself. */
             sale_id?: string | null;
         };
+        RefusedMinute: {
+            code: string;
+            /** Format: date-time */
+            minute: string;
+            sale_id: string;
+            /** Format: int64 */
+            times: number;
+        };
         Register: {
             /** @description Names and texts. */
             knobs?: Record<string, never>;
@@ -1825,57 +2090,146 @@ export interface components {
             password?: string | null;
             phone?: string | null;
         };
+        RehearsalAccount: {
+            email: string;
+            token: string;
+            user_id: string;
+        };
+        RehearsalAccounts: {
+            accounts: components["schemas"]["RehearsalAccount"][];
+        };
         Release: {
             /**
              * @description Or the `Idempotency-Key` header.
              * @default null
              */
-            idempotency_key: string | null;
+            idempotency_key?: string | null;
             /**
              * @description Kept in the audit.
              * @default null
              */
-            reason: string | null;
+            reason?: string | null;
             /**
              * @description Without them all that are held back, a thousand at most.
              * @default null
              */
-            seat_ids: string[] | null;
+            seat_ids?: string[] | null;
+        };
+        /** @description In minor units of one currency. */
+        ReportMoney: {
+            /** Format: int64 */
+            captured: number;
+            currency: string;
+            /**
+             * Format: int64
+             * @description Not given back yet.
+             */
+            refund_due: number;
+            /** Format: int64 */
+            refunded: number;
+            /** Format: int64 */
+            refunds: number;
+        };
+        /** @description Where everybody went. `called` = `came_in` + `on_their_way` + `no_shows` + `left_unseen`. */
+        ReportPeople: {
+            /** Format: int64 */
+            bought: number;
+            /** Format: int64 */
+            called: number;
+            /** Format: int64 */
+            came_in: number;
+            /** Format: int64 */
+            expired: number;
+            /** Format: int64 */
+            joined: number;
+            /** Format: int64 */
+            left: number;
+            /** Format: int64 */
+            left_unseen: number;
+            /**
+             * Format: int64
+             * @description Inside at the same time, at most.
+             */
+            most_inside: number;
+            /** Format: int64 */
+            no_shows: number;
+            /** Format: int64 */
+            on_their_way: number;
+        };
+        ReportTimes: {
+            /** Format: date-time */
+            doors: string;
+            /**
+             * Format: date-time
+             * @description When it ended, or will.
+             */
+            end: string;
+            /** Format: date-time */
+            first_call: string | null;
+            /** Format: date-time */
+            first_ticket: string | null;
+            /** Format: date-time */
+            last_call: string | null;
+            /** Format: date-time */
+            last_ticket: string | null;
+            /**
+             * Format: date-time
+             * @description Null while a seat is left.
+             */
+            sold_out: string | null;
+        };
+        /** @description From joining to the first call; all 0 where nobody was called. */
+        ReportWaits: {
+            /** Format: int64 */
+            max_ms: number;
+            /** Format: int64 */
+            p50_ms: number;
+            /** Format: int64 */
+            p90_ms: number;
+            /** Format: int64 */
+            p95_ms: number;
+            /** Format: int64 */
+            p99_ms: number;
+            /** Format: int64 */
+            people: number;
         };
         Reset: {
             /**
              * Format: int64
              * @default null
              */
-            admit_per_minute: number | null;
+            admit_per_minute?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            hold_ttl_sec: number | null;
+            hold_ttl_sec?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            max_tickets_per_user: number | null;
+            max_tickets_per_user?: number | null;
             /** @default null */
-            name: string | null;
+            name?: string | null;
             /**
              * Format: int64
              * @description 0: the doors are open.
              * @default null
              */
-            opens_in_ms: number | null;
+            opens_in_ms?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            total_seats: number | null;
+            total_seats?: number | null;
             /**
              * Format: int64
              * @default null
              */
-            waiting_room_cap: number | null;
+            waiting_room_cap?: number | null;
+        };
+        SaleCreated: {
+            sale_id: string;
         };
         SaleFacts: {
             /** Format: date-time */
@@ -1892,8 +2246,111 @@ export interface components {
             /** Format: date-time */
             server_time: string;
         };
+        /** @description From one snapshot. joined = waiting + called + returning + inside + bought + expired + left. */
+        SaleFigures: {
+            /**
+             * Format: date-time
+             * @description When the snapshot was taken.
+             */
+            at: string;
+            /** Format: int64 */
+            available_seats: number;
+            /** Format: int64 */
+            bought: number;
+            /** Format: int64 */
+            called: number;
+            /**
+             * Format: int64
+             * @description Of them those whose window still runs.
+             */
+            called_in_window: number;
+            /** Format: int64 */
+            cancelled_tickets: number;
+            /** Format: int64 */
+            captured_total: number;
+            /** Format: int64 */
+            expired: number;
+            /**
+             * Format: int64
+             * @description Of cancelled tickets, kept by the operator.
+             */
+            held_back_seats: number;
+            /**
+             * Format: int64
+             * @description In live holds, or held back.
+             */
+            held_seats: number;
+            /** Format: int64 */
+            holds: number;
+            /** Format: int64 */
+            inside: number;
+            /** Format: int64 */
+            joined: number;
+            /** Format: int64 */
+            last_position: number;
+            /** Format: int64 */
+            left: number;
+            /** Format: int64 */
+            orders: number;
+            /** Format: int64 */
+            paying: number;
+            phase: string;
+            /**
+             * Format: int64
+             * @description Refunds that the provider has not confirmed.
+             */
+            refund_due: number;
+            /** Format: int64 */
+            refunded_total: number;
+            /** Format: int64 */
+            returning: number;
+            sale_id: string;
+            /**
+             * Format: int64
+             * @description Everybody up to this position has been called.
+             */
+            through: number;
+            /** Format: int64 */
+            tickets_sold: number;
+            /** Format: int64 */
+            total_seats: number;
+            /** Format: int64 */
+            unique_buyers: number;
+            /** Format: int64 */
+            waiting: number;
+        };
         SaleList: {
             sales: components["schemas"]["SaleFacts"][];
+        };
+        /** @description The sale in figures, from one snapshot. Nobody is named. */
+        SaleReport: {
+            /** Format: date-time */
+            at: string;
+            buyers: components["schemas"]["BoughtCounts"][];
+            drip: components["schemas"]["DripFigures"];
+            money: components["schemas"]["ReportMoney"][];
+            pauses: components["schemas"]["PauseSpan"][];
+            people: components["schemas"]["ReportPeople"];
+            phase: string;
+            /** @description What people were refused, by code. */
+            refusals: components["schemas"]["CountedCode"][];
+            sale_id: string;
+            sections: components["schemas"]["SectionFigures"][];
+            /** @description What was odd about people, by code. It has decided nothing. */
+            signals: components["schemas"]["CountedCode"][];
+            stats: components["schemas"]["SaleFigures"];
+            times: components["schemas"]["ReportTimes"];
+            waits: components["schemas"]["ReportWaits"];
+        };
+        SaleSignals: {
+            signals: components["schemas"]["SignalsOfAccount"][];
+        };
+        SaleStatsAnswer: components["schemas"]["SaleFigures"] & {
+            /**
+             * Format: int64
+             * @description How old this node's news of the others is.
+             */
+            staleness_ms: number;
         };
         Scan: {
             /** @description What was read off the ticket, whatever it is. */
@@ -1919,6 +2376,30 @@ export interface components {
             seat_id?: string | null;
             ticket_id?: string | null;
         };
+        /** @description Whether anybody has touched the record. */
+        SealChain: {
+            /**
+             * Format: int64
+             * @description The first seal that does not hold.
+             */
+            broken_at: number | null;
+            digest: string | null;
+            late: string[];
+            /**
+             * Format: int64
+             * @description Entries that claim to be older than a seal that does not have them.
+             */
+            late_entries: number;
+            /** Format: int64 */
+            sealed_entries: number;
+            /** Format: int64 */
+            seals: number;
+            /** @description `ok` or `broken`. */
+            state: string;
+            /** Format: int64 */
+            unsealed_entries: number;
+            why: string | null;
+        };
         SeatFacts: {
             id: string;
             /** Format: int32 */
@@ -1929,6 +2410,18 @@ export interface components {
             row: number;
             section: string;
             status: string;
+        };
+        SeatingSection: {
+            /**
+             * Format: int64
+             * @description In minor units.
+             */
+            price: number;
+            /** Format: int64 */
+            rows: number;
+            /** Format: int64 */
+            seats_per_row: number;
+            section: string;
         };
         Seats: {
             /** @description False where `seats` are only those that changed. */
@@ -1941,6 +2434,26 @@ export interface components {
             /** Format: int64 */
             at_least: number;
             band: string;
+        };
+        SeatsReleased: {
+            /**
+             * Format: int64
+             * @description Still held back.
+             */
+            left: number;
+            /** Format: int64 */
+            released: number;
+            sale_id: string;
+            seat_ids: string[];
+        };
+        SectionFigures: {
+            /** Format: int64 */
+            seats: number;
+            section: string;
+            /** Format: int64 */
+            sold: number;
+            /** Format: int64 */
+            unsold: number;
         };
         Session: {
             /** @description For `Authorization: Bearer`. */
@@ -1964,6 +2477,23 @@ export interface components {
             roles: string;
             trusted_proxies: number;
             version: string;
+        };
+        SignalMinute: {
+            /** Format: date-time */
+            minute: string;
+            sale_id: string;
+            signal: string;
+        };
+        SignalsOfAccount: {
+            /** Format: date-time */
+            last_minute: string;
+            /**
+             * Format: int64
+             * @description In how many minutes.
+             */
+            minutes: number;
+            signal: string;
+            user_id: string;
         };
         Status: {
             /** Format: date-time */
@@ -2048,17 +2578,40 @@ export interface components {
             next_after?: string | null;
             tickets: components["schemas"]["Ticket"][];
         };
+        TicketRefund: {
+            /** Format: int64 */
+            amount: number;
+            currency: string;
+        };
+        TicketReissued: {
+            attendee: string | null;
+            sale_id: string;
+            seat_id: string;
+            ticket_id: string;
+            user_id: string;
+            /** Format: int64 */
+            version: number;
+        };
+        TicketsCancelled: {
+            order_id: string;
+            refund: components["schemas"]["TicketRefund"];
+            sale_id: string;
+            /** @description `public` or `held`. */
+            seats: string;
+            tickets: components["schemas"]["CancelledTicket"][];
+            user_id: string;
+        };
         Why: {
             /**
              * @description Or the `Idempotency-Key` header, where a ticket or an order is cancelled: a change of a sale may be repeated anyway.
              * @default null
              */
-            idempotency_key: string | null;
+            idempotency_key?: string | null;
             /**
              * @description Kept in the audit.
              * @default null
              */
-            reason: string | null;
+            reason?: string | null;
         };
         Wish: {
             best_available?: components["schemas"]["BestAvailable"] | null;
@@ -2074,11 +2627,21 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type AccountRefusals = components['schemas']['AccountRefusals'];
+export type AccountSignals = components['schemas']['AccountSignals'];
 export type Adopt = components['schemas']['Adopt'];
 export type Asked = components['schemas']['Asked'];
+export type AuditEntry = components['schemas']['AuditEntry'];
+export type AuditLog = components['schemas']['AuditLog'];
+export type AuditSeal = components['schemas']['AuditSeal'];
 export type BestAvailable = components['schemas']['BestAvailable'];
+export type BookedOrder = components['schemas']['BookedOrder'];
+export type BoughtCounts = components['schemas']['BoughtCounts'];
 export type Bulk = components['schemas']['Bulk'];
+export type CancelledTicket = components['schemas']['CancelledTicket'];
+export type CapException = components['schemas']['CapException'];
 export type Challenge = components['schemas']['Challenge'];
+export type ChangedSale = components['schemas']['ChangedSale'];
 export type ChangedTerms = components['schemas']['ChangedTerms'];
 export type Checkout = components['schemas']['Checkout'];
 export type Claim = components['schemas']['Claim'];
@@ -2086,14 +2649,22 @@ export type CodeOnItsWay = components['schemas']['CodeOnItsWay'];
 export type CodeTry = components['schemas']['CodeTry'];
 export type CodeWanted = components['schemas']['CodeWanted'];
 export type Confirmed = components['schemas']['Confirmed'];
+export type CountedCode = components['schemas']['CountedCode'];
 export type DemoConfig = components['schemas']['DemoConfig'];
+export type DripBounds = components['schemas']['DripBounds'];
+export type DripFigures = components['schemas']['DripFigures'];
+export type EventCreated = components['schemas']['EventCreated'];
 export type EventFacts = components['schemas']['EventFacts'];
+export type ExceptionGranted = components['schemas']['ExceptionGranted'];
+export type ExceptionList = components['schemas']['ExceptionList'];
 export type Finish = components['schemas']['Finish'];
 export type FirstScan = components['schemas']['FirstScan'];
 export type Hold = components['schemas']['Hold'];
 export type Holder = components['schemas']['Holder'];
 export type JoinAnswer = components['schemas']['JoinAnswer'];
 export type LeaveAnswer = components['schemas']['LeaveAnswer'];
+export type LineEntry = components['schemas']['LineEntry'];
+export type LinePage = components['schemas']['LinePage'];
 export type Live = components['schemas']['Live'];
 export type Login = components['schemas']['Login'];
 export type Me = components['schemas']['Me'];
@@ -2102,31 +2673,58 @@ export type NewException = components['schemas']['NewException'];
 export type NewIssue = components['schemas']['NewIssue'];
 export type NewSale = components['schemas']['NewSale'];
 export type NewSection = components['schemas']['NewSection'];
+export type OperatorEvent = components['schemas']['OperatorEvent'];
+export type OperatorEvents = components['schemas']['OperatorEvents'];
+export type OperatorSale = components['schemas']['OperatorSale'];
+export type OperatorSales = components['schemas']['OperatorSales'];
+export type OrderBook = components['schemas']['OrderBook'];
 export type OrderFacts = components['schemas']['OrderFacts'];
 export type OrderList = components['schemas']['OrderList'];
 export type Part = components['schemas']['Part'];
+export type PauseSpan = components['schemas']['PauseSpan'];
 export type Payment = components['schemas']['Payment'];
 export type PriceRange = components['schemas']['PriceRange'];
 export type Problem = components['schemas']['Problem'];
 export type Progress = components['schemas']['Progress'];
+export type RefusedMinute = components['schemas']['RefusedMinute'];
 export type Register = components['schemas']['Register'];
 export type Registering = components['schemas']['Registering'];
 export type Registration = components['schemas']['Registration'];
+export type RehearsalAccount = components['schemas']['RehearsalAccount'];
+export type RehearsalAccounts = components['schemas']['RehearsalAccounts'];
 export type Release = components['schemas']['Release'];
+export type ReportMoney = components['schemas']['ReportMoney'];
+export type ReportPeople = components['schemas']['ReportPeople'];
+export type ReportTimes = components['schemas']['ReportTimes'];
+export type ReportWaits = components['schemas']['ReportWaits'];
 export type Reset = components['schemas']['Reset'];
+export type SaleCreated = components['schemas']['SaleCreated'];
 export type SaleFacts = components['schemas']['SaleFacts'];
+export type SaleFigures = components['schemas']['SaleFigures'];
 export type SaleList = components['schemas']['SaleList'];
+export type SaleReport = components['schemas']['SaleReport'];
+export type SaleSignals = components['schemas']['SaleSignals'];
+export type SaleStatsAnswer = components['schemas']['SaleStatsAnswer'];
 export type Scan = components['schemas']['Scan'];
 export type Scanned = components['schemas']['Scanned'];
+export type SealChain = components['schemas']['SealChain'];
 export type SeatFacts = components['schemas']['SeatFacts'];
+export type SeatingSection = components['schemas']['SeatingSection'];
 export type Seats = components['schemas']['Seats'];
 export type SeatsLeft = components['schemas']['SeatsLeft'];
+export type SeatsReleased = components['schemas']['SeatsReleased'];
+export type SectionFigures = components['schemas']['SectionFigures'];
 export type Session = components['schemas']['Session'];
 export type Setup = components['schemas']['Setup'];
+export type SignalMinute = components['schemas']['SignalMinute'];
+export type SignalsOfAccount = components['schemas']['SignalsOfAccount'];
 export type Status = components['schemas']['Status'];
 export type Ticket = components['schemas']['Ticket'];
 export type TicketFacts = components['schemas']['TicketFacts'];
 export type TicketList = components['schemas']['TicketList'];
+export type TicketRefund = components['schemas']['TicketRefund'];
+export type TicketReissued = components['schemas']['TicketReissued'];
+export type TicketsCancelled = components['schemas']['TicketsCancelled'];
 export type Why = components['schemas']['Why'];
 export type Wish = components['schemas']['Wish'];
 export type $defs = Record<string, never>;
@@ -2250,23 +2848,25 @@ export interface operations {
     };
     get_v1_admin_accounts_id_refusals: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only of this sale, and with the account's exceptions there. */
+                sale_id?: string;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description Only of this sale, and with the account's exceptions there. */
-                sale_id: string | null;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description {user_id, refusals: [{sale_id, code, minute, times}], exceptions} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["AccountRefusals"];
+                };
             };
             /** @description account_not_found */
             404: {
@@ -2308,12 +2908,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description {user_id, signals: [{sale_id, signal, minute}]} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["AccountSignals"];
+                };
             };
             /** @description account_not_found */
             404: {
@@ -2348,13 +2949,15 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {accounts: [{user_id, email, token}]} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RehearsalAccounts"];
+                };
             };
+            /** @description invalid_field */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2376,22 +2979,23 @@ export interface operations {
     };
     get_v1_admin_audit: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                after: string | null;
-                limit: string | null;
+            query?: {
+                after?: string;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description {entries, next_after, chain} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["AuditLog"];
+                };
             };
             /** @description invalid_field */
             422: {
@@ -2454,7 +3058,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["OperatorEvents"];
+                };
             };
             /** @description any other "no"; see `code` */
             default: {
@@ -2480,12 +3086,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {event_id} */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["EventCreated"];
+                };
             };
             /** @description invalid_field */
             422: {
@@ -2522,12 +3129,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description as for one ticket */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TicketsCancelled"];
+                };
             };
             /** @description order_not_found */
             404: {
@@ -2580,7 +3188,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["OperatorSales"];
+                };
             };
             /** @description any other "no"; see `code` */
             default: {
@@ -2606,12 +3216,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {sale_id} */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["SaleCreated"];
+                };
             };
             /** @description invalid_field */
             422: {
@@ -2648,7 +3259,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["OperatorSale"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -2690,7 +3303,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ChangedSale"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -2732,23 +3347,25 @@ export interface operations {
     };
     get_v1_admin_sales_id_audit: {
         parameters: {
-            query?: never;
+            query?: {
+                after?: string;
+                limit?: string;
+            };
             header?: never;
             path: {
-                after: string | null;
                 id: string;
-                limit: string | null;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description {entries, next_after, chain} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["AuditLog"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -2799,7 +3416,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ChangedSale"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -2832,12 +3451,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description {exceptions} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ExceptionList"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -2874,12 +3494,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {exception_id} */
             201: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ExceptionGranted"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -2990,23 +3611,25 @@ export interface operations {
     };
     get_v1_admin_sales_id_orders: {
         parameters: {
-            query?: never;
+            query?: {
+                after?: string;
+                limit?: string;
+            };
             header?: never;
             path: {
-                after: string | null;
                 id: string;
-                limit: string | null;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description {orders, next_after} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["OrderBook"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -3096,7 +3719,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ChangedSale"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -3129,12 +3754,15 @@ export interface operations {
     };
     get_v1_admin_sales_id_queue_entries: {
         parameters: {
-            query?: never;
+            query?: {
+                after?: string;
+                limit?: string;
+                /** @description The places of one account alone, by its id or its e-mail address. */
+                who?: string;
+            };
             header?: never;
             path: {
-                after: string | null;
                 id: string;
-                limit: string | null;
             };
             cookie?: never;
         };
@@ -3144,7 +3772,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["LinePage"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -3155,6 +3785,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description invalid_field */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3189,12 +3820,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {sale_id, released, seat_ids, left}: `left` are still held back */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["SeatsReleased"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -3249,7 +3881,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["SaleReport"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -3291,7 +3925,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["ChangedSale"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -3373,12 +4009,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description {signals: [{user_id, signal, minutes, last_minute}]} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["SaleSignals"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -3415,7 +4052,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["SaleStatsAnswer"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -3521,12 +4160,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {order_id, sale_id, user_id, tickets: [{ticket_id, seat_id}], refund: {amount, currency}, seats: public|held} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TicketsCancelled"];
+                };
             };
             /** @description ticket_not_found */
             404: {
@@ -3581,12 +4221,14 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {ticket_id, sale_id, seat_id, version, attendee, user_id}; the holder finds the new code under the ticket */
+            /** @description the holder finds the new code under the ticket */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["TicketReissued"];
+                };
             };
             /** @description ticket_not_found */
             404: {
@@ -3986,11 +4628,11 @@ export interface operations {
     };
     get_v1_demo_dashboard: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                sale_id: string | null;
+            query?: {
+                sale_id?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -4371,14 +5013,14 @@ export interface operations {
     };
     get_v1_demo_loadtests: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -4796,14 +5438,14 @@ export interface operations {
     };
     get_v1_orders: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5225,16 +5867,17 @@ export interface operations {
     };
     get_v1_sales_id_seats: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description With `status`: at most so many, 1 to 1000. */
+                limit?: string;
+                /** @description The `version` of an earlier answer: only what changed after it. */
+                since?: string;
+                /** @description `available`: only free seats, from a row drawn by the account. */
+                status?: string;
+            };
             header?: never;
             path: {
                 id: string;
-                /** @description With `status`: at most so many, 1 to 1000. */
-                limit: string | null;
-                /** @description The `version` of an earlier answer: only what changed after it. */
-                since: string | null;
-                /** @description `available`: only free seats, from a row drawn by the account. */
-                status: string | null;
             };
             cookie?: never;
         };
@@ -5616,14 +6259,14 @@ export interface operations {
     };
     get_v1_tickets: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description The last id of the page before. */
-                after: string | null;
+                after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
-                limit: string | null;
+                limit?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;

@@ -42,6 +42,11 @@ const PAGES: &[(&str, &str)] = &[
     ("/organiser", "organiser"),
     ("/organiser/new", "organiser"),
     ("/organiser/sales/{id}", "organiser"),
+    ("/organiser/sales/{id}/line", "organiser"),
+    ("/organiser/sales/{id}/orders", "organiser"),
+    ("/organiser/sales/{id}/exceptions", "organiser"),
+    ("/organiser/sales/{id}/audit", "organiser"),
+    ("/organiser/sales/{id}/report", "organiser"),
 ];
 
 /// Every path here, with names in braces where something goes.

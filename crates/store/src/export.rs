@@ -2,7 +2,7 @@
 
 use domain::sale::{Phase, Sale};
 use domain::seat_map::parts;
-use domain::{Refusal, SaleId, Timestamp};
+use domain::{AccountId, Refusal, SaleId, Timestamp};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc::Sender;
 
@@ -299,5 +299,29 @@ impl Query for QueueEntries {
         let through = drip.map_or(0, |row| row.int(0));
         let rows = read.query(ENTRIES, &[self.sale.into(), self.after.into(), self.limit.into()]).await?;
         Ok(rows.iter().map(|row| entry_json(row, through)).collect())
+    }
+}
+
+/// Places that one account has, or had, in a line: more than one where it came back after its place had ended.
+pub struct PlacesOf {
+    pub sale: SaleId,
+    pub account: AccountId,
+}
+
+/// More often than this nobody joins one line.
+const MOST_PLACES: i64 = 100;
+
+impl Query for PlacesOf {
+    /// In order of position, whatever became of them.
+    type Out = Vec<Json>;
+
+    async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<Json>> {
+        let sql = "select position from entries where sale = ?1 and account = ?2 order by position limit ?3";
+        let places = read.query(sql, &[self.sale.into(), self.account.into(), MOST_PLACES.into()]).await?;
+        let mut told = QueueEntries { sale: self.sale, after: i64::MAX, limit: 1 }.run(read).await?;
+        for place in &places {
+            told.extend(QueueEntries { sale: self.sale, after: place.int(0) - 1, limit: 1 }.run(read).await?);
+        }
+        Ok(told)
     }
 }

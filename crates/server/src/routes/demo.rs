@@ -61,6 +61,7 @@ pub struct Adopt {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct WhichSale {
     sale_id: Option<String>,
 }

@@ -11,6 +11,7 @@ use crate::problem::Problem;
 const LIMIT_MAX: i64 = 200;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Page {
     /// The last id of the page before.
     after: Option<String>,

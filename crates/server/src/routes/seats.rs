@@ -21,6 +21,7 @@ use crate::waiting_room::Room;
 const LIMIT_MAX: usize = 1_000;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Wanted {
     /// `available`: only free seats, from a row drawn by the account.
     status: Option<String>,

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, TestApp};
+use crate::app::{Answer, Fan, TestApp};
 
 async fn new_sale(app: &TestApp, changes: Value) -> Answer {
     let mut sale = json!({
@@ -248,6 +248,37 @@ async fn the_line_comes_a_page_at_a_time() {
     for id in ["fake", "00000000-0000-0000-0000-000000000000"] {
         app.get(format!("/v1/admin/sales/{id}/queue-entries")).admin().send().await.refused(404, "sale_not_found");
     }
+}
+
+#[tokio::test]
+async fn one_account_is_found_in_the_line_by_its_id_and_its_address() {
+    let app = TestApp::start().await;
+    let sale = app.sale_with(json!({ "admit_per_minute": 0 })).await;
+    let asked = json!({ "email": "Ann@example.com" });
+    let ann = app.post("/v1/auth/register").json(&asked).send().await.expect(StatusCode::CREATED).clone();
+    let ann = Fan { id: ann["user_id"].as_str().unwrap().to_owned(), token: ann["token"].as_str().unwrap().to_owned() };
+    let other = app.fan().await;
+    for fan in [&other, &ann] {
+        app.join(&sale, fan).await.expect(StatusCode::CREATED);
+    }
+    app.leave(&sale, &ann).await.expect(StatusCode::OK);
+    app.join(&sale, &ann).await.expect(StatusCode::CREATED);
+    let found = async |who: &str| {
+        let path = format!("/v1/admin/sales/{sale}/queue-entries?who={who}");
+        let answer = app.get(path).admin().send().await.expect(StatusCode::OK).clone();
+        assert_eq!(answer["next_after"], json!(null));
+        let entries = answer["entries"].as_array().unwrap().iter();
+        entries.map(|entry| format!("{} {}", entry["position"], entry["state"].as_str().unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&ann.id).await, ["2 left", "3 waiting"]);
+    assert_eq!(found("aNN@example.com").await, ["2 left", "3 waiting"]);
+    assert_eq!(found(&other.id).await, ["1 waiting"]);
+    for nobody in ["nobody@example.com", "nobody", &sale[..], ""] {
+        assert_eq!(found(nobody).await, Vec::<String>::new(), "{nobody}");
+    }
+    let path = format!("/v1/admin/sales/{}/queue-entries?who={}", ann.id, ann.id);
+    app.get(path).admin().send().await.refused(404, "sale_not_found");
+    app.get("/v1/admin/sales/fake/queue-entries?who=x").admin().send().await.refused(404, "sale_not_found");
 }
 
 #[tokio::test]

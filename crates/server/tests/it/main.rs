@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise, its helpers too: the line says enough")]
 
 mod admin;
+mod admin_shapes;
 mod app;
 mod audit;
 mod bad_input;

@@ -321,6 +321,7 @@ macro_rules! contract {
                 a_line_longer_than_a_page_is_exported_whole_and_in_order
                 an_export_ends_when_nobody_listens
                 figures_and_export_of_an_unknown_sale_are_not_found
+                the_operator_finds_every_place_of_an_account
                 the_operator_reads_the_line_by_pages
                 a_node_that_starts_loads_what_is_there
             }

@@ -6,7 +6,7 @@ use domain::Refusal;
 use domain::sale::Phase;
 use serde_json::Value as Json;
 use store::admissions::ExpireClaims;
-use store::export::{Export, QueueEntries};
+use store::export::{Export, PlacesOf, QueueEntries};
 use store::holds::ExpireHolds;
 use store::load::Line;
 use store::stats::SaleStats;
@@ -176,6 +176,23 @@ pub(crate) async fn the_operator_reads_the_line_by_pages(w: &mut World) {
     };
     assert_eq!((page(0, 2).await, page(2, 2).await, page(4, 2).await), (vec![1, 2], vec![3, 4], vec![5]));
     assert!(page(5, 2).await.is_empty());
+}
+
+pub(crate) async fn the_operator_finds_every_place_of_an_account(w: &mut World) {
+    let sale = w.sale().await;
+    let line = w.line(sale, 3).await;
+    w.leave(sale, line[1]).await.expect("left");
+    w.join(sale, line[1]).await;
+    let places = async |sale, account| -> Vec<(i64, String)> {
+        let rows = w.read(PlacesOf { sale, account }).await;
+        let told =
+            |row: &Json| (row["position"].as_i64().expect("a number"), row["state"].as_str().expect("a state").into());
+        rows.iter().map(told).collect()
+    };
+    assert_eq!(places(sale, line[1]).await, [(2, "left".to_owned()), (4, "waiting".to_owned())]);
+    assert_eq!(places(sale, line[0]).await, [(1, "waiting".to_owned())]);
+    let elsewhere = w.sale().await;
+    assert_eq!(places(elsewhere, line[0]).await, []);
 }
 
 pub(crate) async fn a_node_that_starts_loads_what_is_there(w: &mut World) {

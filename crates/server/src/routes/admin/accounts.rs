@@ -11,6 +11,7 @@ use store::accounts::RegisterMany;
 use utoipa::ToSchema;
 
 use super::act;
+use super::shapes::RehearsalAccounts;
 use crate::app::Shared;
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::Operator;
@@ -30,7 +31,7 @@ pub struct Bulk {
 
 /// Accounts for a rehearsal, without passwords. An address that exists keeps its account.
 #[utoipa::path(post, path = "/v1/admin/accounts/bulk", tag = "admin", security(("admin" = [])), request_body = Bulk,
-    responses((status = 200, description = "{accounts: [{user_id, email, token}]}"), (status = 422)))]
+    responses((status = 200, body = RehearsalAccounts), (status = 422, description = "invalid_field")))]
 pub async fn bulk_accounts(State(app): State<Shared>, _: Operator, request: Request) -> Result<Json<Value>, Problem> {
     let asked: Bulk = body::json(request, ADMIN_BYTES_MAX).await?.value;
     if !(1..=BULK_MAX).contains(&asked.count) {

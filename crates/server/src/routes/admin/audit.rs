@@ -10,6 +10,7 @@ use store::audit_copy::AuditExport;
 use uuid::Uuid;
 
 use super::line::ndjson;
+use super::shapes::AuditLog;
 use super::{Page, existing, page};
 use crate::app::{App, Shared};
 use crate::extract::{Named, Operator};
@@ -17,7 +18,7 @@ use crate::problem::Problem;
 
 /// Acts on one sale, and whether the chain of seals over all acts holds.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}/audit", tag = "admin", security(("admin" = [])), params(Page),
-    responses((status = 200, description = "{entries, next_after, chain}"),
+    responses((status = 200, body = AuditLog),
         (status = 404, description = "sale_not_found"), (status = 422, description = "invalid_field")))]
 pub async fn of_sale(
     State(app): State<Shared>,
@@ -31,7 +32,7 @@ pub async fn of_sale(
 
 /// All acts, on sales and on everything else, and whether the chain of seals over them holds.
 #[utoipa::path(get, path = "/v1/admin/audit", tag = "admin", security(("admin" = [])), params(Page),
-    responses((status = 200, description = "{entries, next_after, chain}"),
+    responses((status = 200, body = AuditLog),
         (status = 422, description = "invalid_field")))]
 pub async fn all(State(app): State<Shared>, _: Operator, Query(page): Query<Page>) -> Result<Json<Value>, Problem> {
     answer(&app, None, &page).await

@@ -13,6 +13,7 @@ use store::sale_changes::{ChangeSale, Changed};
 use utoipa::ToSchema;
 
 use super::sales::sale_json;
+use super::shapes::ChangedSale;
 use super::{REASON_CHARS_MAX, act, existing};
 use crate::app::Shared;
 use crate::body::{self, ADMIN_BYTES_MAX};
@@ -92,7 +93,7 @@ pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> 
 
 /// Stops the calls. Joins, claims in their window, holds and checkouts go on.
 #[utoipa::path(post, path = "/v1/admin/sales/{id}/pause", tag = "admin", security(("admin" = [])), request_body = Option<Why>,
-    responses((status = 200, description = "the sale, and `changed`: false when it was paused already"),
+    responses((status = 200, body = ChangedSale, description = "the sale, and `changed`: false when it was paused already"),
         (status = 404, description = "sale_not_found"), (status = 409, description = "sale_ended")))]
 pub async fn pause(
     State(app): State<Shared>,
@@ -105,7 +106,7 @@ pub async fn pause(
 
 /// Lets the calls go on, without a burst: no credit was saved up.
 #[utoipa::path(post, path = "/v1/admin/sales/{id}/resume", tag = "admin", security(("admin" = [])), request_body = Option<Why>,
-    responses((status = 200, description = "the sale, and `changed`: false when it was not paused"),
+    responses((status = 200, body = ChangedSale, description = "the sale, and `changed`: false when it was not paused"),
         (status = 404, description = "sale_not_found"), (status = 409, description = "sale_ended")))]
 pub async fn resume(
     State(app): State<Shared>,
@@ -118,7 +119,7 @@ pub async fn resume(
 
 /// Ends the sale now, for good. Live holds may still be paid.
 #[utoipa::path(post, path = "/v1/admin/sales/{id}/close", tag = "admin", security(("admin" = [])), request_body = Option<Why>,
-    responses((status = 200, description = "the sale, and `changed`: false when it had ended already"),
+    responses((status = 200, body = ChangedSale, description = "the sale, and `changed`: false when it had ended already"),
         (status = 404, description = "sale_not_found")))]
 pub async fn close(
     State(app): State<Shared>,
@@ -144,7 +145,7 @@ async fn simply(
 /// Gives the sale other terms. They hold at once; what was promised to somebody is kept.
 #[utoipa::path(patch, path = "/v1/admin/sales/{id}", tag = "admin", security(("admin" = [])),
     request_body = Option<ChangedTerms>,
-    responses((status = 200, description = "the sale, and `changed`: false when all was so already"),
+    responses((status = 200, body = ChangedSale, description = "the sale, and `changed`: false when all was so already"),
         (status = 404, description = "sale_not_found"), (status = 409, description = "sale_ended, too_late"),
         (status = 422, description = "invalid_field, also for a term that cannot change")))]
 pub async fn patch(

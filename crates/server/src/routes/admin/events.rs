@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use store::catalog::{CreateEvent, Event, Events};
 use utoipa::ToSchema;
 
+use super::shapes::{EventCreated, OperatorEvents};
 use super::{act, created, name, operator_key};
 use crate::app::Shared;
 use crate::body::{self, ADMIN_BYTES_MAX};
@@ -28,7 +29,7 @@ pub struct NewEvent {
 
 /// Makes an event.
 #[utoipa::path(post, path = "/v1/admin/events", tag = "admin", security(("admin" = [])), request_body = NewEvent,
-    responses((status = 201, description = "{event_id}"), (status = 422, description = "invalid_field")))]
+    responses((status = 201, body = EventCreated), (status = 422, description = "invalid_field")))]
 pub async fn create_event(State(app): State<Shared>, _: Operator, request: Request) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let body = body::json::<NewEvent>(request, ADMIN_BYTES_MAX).await?;
@@ -48,7 +49,8 @@ pub async fn create_event(State(app): State<Shared>, _: Operator, request: Reque
 }
 
 /// Events, newest first.
-#[utoipa::path(get, path = "/v1/admin/events", tag = "admin", security(("admin" = [])), responses((status = 200)))]
+#[utoipa::path(get, path = "/v1/admin/events", tag = "admin", security(("admin" = [])),
+    responses((status = 200, body = OperatorEvents)))]
 pub async fn events(State(app): State<Shared>, _: Operator) -> Result<Json<Value>, Problem> {
     let events = app.store.read(Events { only: None }).await?;
     let events: Vec<Value> = events.iter().map(event_json).collect();

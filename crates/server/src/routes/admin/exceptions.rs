@@ -17,6 +17,7 @@ use store::exceptions::{Exception, Exceptions, GrantException, RevokeException};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::shapes::{AccountRefusals, ExceptionGranted, ExceptionList};
 use super::{REASON_CHARS_MAX, act, created, existing, operator_key, visible};
 use crate::app::{App, Shared};
 use crate::body::{self, ADMIN_BYTES_MAX};
@@ -24,6 +25,7 @@ use crate::extract::{Named, Operator};
 use crate::problem::Problem;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct OfSale {
     /// Only of this sale, and with the account's exceptions there.
     sale_id: Option<String>,
@@ -46,7 +48,7 @@ pub struct NewException {
 
 /// What an account was refused in the shop, by which rule and when. Counts come to the store every few seconds.
 #[utoipa::path(get, path = "/v1/admin/accounts/{id}/refusals", tag = "admin", security(("admin" = [])), params(OfSale),
-    responses((status = 200, description = "{user_id, refusals: [{sale_id, code, minute, times}], exceptions}"),
+    responses((status = 200, body = AccountRefusals),
         (status = 404, description = "account_not_found"), (status = 422, description = "invalid_field")))]
 pub async fn refusals(
     State(app): State<Shared>,
@@ -76,7 +78,7 @@ pub async fn refusals(
 
 /// The exceptions of a sale, the newest first, those that were taken back too.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}/exceptions", tag = "admin", security(("admin" = [])),
-    responses((status = 200, description = "{exceptions}"), (status = 404, description = "sale_not_found")))]
+    responses((status = 200, body = ExceptionList), (status = 404, description = "sale_not_found")))]
 pub async fn list(State(app): State<Shared>, _: Operator, Named(id): Named<String>) -> Result<Json<Value>, Problem> {
     let sale = existing(&app, &id).await?;
     let exceptions = app.store.read(Exceptions { sale, account: None }).await?;
@@ -86,7 +88,7 @@ pub async fn list(State(app): State<Shared>, _: Operator, Named(id): Named<Strin
 
 /// Lifts a cap for one account, wholly or by some tickets. It holds from the next attempt on.
 #[utoipa::path(post, path = "/v1/admin/sales/{id}/exceptions", tag = "admin", security(("admin" = [])),
-    request_body = NewException, responses((status = 201, description = "{exception_id}"),
+    request_body = NewException, responses((status = 201, body = ExceptionGranted),
     (status = 404, description = "sale_not_found"), (status = 422, description = "invalid_field")))]
 pub async fn grant(
     State(app): State<Shared>,

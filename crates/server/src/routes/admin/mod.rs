@@ -12,6 +12,7 @@ pub mod orders;
 pub mod report;
 pub mod sales;
 pub mod server;
+pub mod shapes;
 pub mod signals;
 pub mod tickets;
 
@@ -36,6 +37,7 @@ const REASON_CHARS_MAX: usize = 500;
 const PAGE_ROWS_MAX: i64 = 1_000;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Page {
     after: Option<String>,
     limit: Option<String>,

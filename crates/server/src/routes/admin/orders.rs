@@ -15,6 +15,7 @@ use store::Failure;
 use store::order_book::{OrderPage, OrderRow};
 
 use super::csv;
+use super::shapes::OrderBook;
 use super::{PAGE_ROWS_MAX, Page, page, sale_id};
 use crate::app::{App, Shared};
 use crate::extract::{Named, Operator};
@@ -38,7 +39,7 @@ const COLUMNS: [&str; 13] = [
 
 /// The orders of a sale in the order in which they were made, whatever became of them.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}/orders", tag = "admin", security(("admin" = [])), params(Page),
-    responses((status = 200, description = "{orders, next_after}"), (status = 404, description = "sale_not_found"),
+    responses((status = 200, body = OrderBook), (status = 404, description = "sale_not_found"),
         (status = 422, description = "invalid_field")))]
 pub async fn list(
     State(app): State<Shared>,

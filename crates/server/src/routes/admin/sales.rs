@@ -9,6 +9,7 @@ use store::catalog::{Listed, Sales};
 use store::stats::SaleStats;
 
 use super::events::event_json;
+use super::shapes::{OperatorSale, OperatorSales, SaleCreated, SaleStatsAnswer};
 use super::{created, operator_key, sale_id};
 use crate::app::{App, Shared};
 use crate::body::{self, ADMIN_BYTES_MAX};
@@ -19,7 +20,7 @@ use crate::routes::new_sale::{NewSale, checked, make_sale};
 
 /// Makes a sale; answers when its seats are there.
 #[utoipa::path(post, path = "/v1/admin/sales", tag = "admin", security(("admin" = [])), request_body = NewSale,
-    responses((status = 201, description = "{sale_id}"), (status = 422, description = "invalid_field")))]
+    responses((status = 201, body = SaleCreated), (status = 422, description = "invalid_field")))]
 pub async fn create_sale(State(app): State<Shared>, _: Operator, request: Request) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let body = body::json::<NewSale>(request, ADMIN_BYTES_MAX).await?;
@@ -30,7 +31,8 @@ pub async fn create_sale(State(app): State<Shared>, _: Operator, request: Reques
 }
 
 /// Sales with all their terms, newest first.
-#[utoipa::path(get, path = "/v1/admin/sales", tag = "admin", security(("admin" = [])), responses((status = 200)))]
+#[utoipa::path(get, path = "/v1/admin/sales", tag = "admin", security(("admin" = [])),
+    responses((status = 200, body = OperatorSales)))]
 pub async fn sales(State(app): State<Shared>, _: Operator) -> Result<Json<Value>, Problem> {
     let sales = app.store.read(Sales { only: None }).await?;
     let sales: Vec<Value> = sales.iter().map(|listed| sale_json(&app, listed)).collect();
@@ -39,7 +41,7 @@ pub async fn sales(State(app): State<Shared>, _: Operator) -> Result<Json<Value>
 
 /// One sale with all its terms.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}", tag = "admin", security(("admin" = [])),
-    responses((status = 200), (status = 404, description = "sale_not_found")))]
+    responses((status = 200, body = OperatorSale), (status = 404, description = "sale_not_found")))]
 pub async fn sale(State(app): State<Shared>, _: Operator, Named(id): Named<String>) -> Result<Json<Value>, Problem> {
     let sales = app.store.read(Sales { only: Some(sale_id(&id)?) }).await?;
     let listed = sales.first().ok_or(Refusal::SaleNotFound)?;
@@ -71,7 +73,7 @@ pub(super) fn sale_json(app: &App, Listed { sale, seating, event }: &Listed) -> 
 
 /// All figures of a sale from one snapshot.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}/stats", tag = "admin", security(("admin" = [])),
-    responses((status = 200), (status = 404, description = "sale_not_found")))]
+    responses((status = 200, body = SaleStatsAnswer), (status = 404, description = "sale_not_found")))]
 pub async fn stats(State(app): State<Shared>, _: Operator, Named(id): Named<String>) -> Result<Json<Value>, Problem> {
     let stats = app.store.read(SaleStats(sale_id(&id)?)).await?;
     let mut stats = serde_json::to_value(stats).map_err(|_| Problem::internal())?;

@@ -7,13 +7,14 @@ use store::counts::{Accounts, Book, Counted, CountsOf, OfAccount, minute_began};
 
 use super::exceptions::{account, no_account};
 use super::existing;
+use super::shapes::{AccountSignals, SaleSignals};
 use crate::app::Shared;
 use crate::extract::{Named, Operator};
 use crate::problem::Problem;
 
 /// What was odd about an account, by minute, the newest first.
 #[utoipa::path(get, path = "/v1/admin/accounts/{id}/signals", tag = "admin", security(("admin" = [])),
-    responses((status = 200, description = "{user_id, signals: [{sale_id, signal, minute}]}"),
+    responses((status = 200, body = AccountSignals),
         (status = 404, description = "account_not_found")))]
 pub async fn of_account(
     State(app): State<Shared>,
@@ -28,7 +29,7 @@ pub async fn of_account(
 
 /// Accounts of a sale that showed signals, those of most minutes first.
 #[utoipa::path(get, path = "/v1/admin/sales/{id}/signals", tag = "admin", security(("admin" = [])),
-    responses((status = 200, description = "{signals: [{user_id, signal, minutes, last_minute}]}"),
+    responses((status = 200, body = SaleSignals),
         (status = 404, description = "sale_not_found")))]
 pub async fn of_sale(State(app): State<Shared>, _: Operator, Named(id): Named<String>) -> Result<Json<Value>, Problem> {
     let sale = existing(&app, &id).await?;

@@ -15,6 +15,7 @@ use store::doors::Reissue;
 use utoipa::ToSchema;
 
 use super::changes::{Why, checked_reason, given};
+use super::shapes::{SeatsReleased, TicketReissued, TicketsCancelled};
 use super::{act, operator_key, sale_id};
 use crate::answer::written;
 use crate::app::Shared;
@@ -54,7 +55,7 @@ pub struct Release {
 /// Issues a ticket again: its version rises by one, and every code of it from before is dead.
 #[utoipa::path(post, path = "/v1/admin/tickets/{id}/reissue", tag = "admin", security(("admin" = [])),
     request_body = Option<NewIssue>, responses(
-    (status = 200, description = "{ticket_id, sale_id, seat_id, version, attendee, user_id}; the holder finds the new code under the ticket"),
+    (status = 200, body = TicketReissued, description = "the holder finds the new code under the ticket"),
     (status = 404, description = "ticket_not_found"), (status = 409, description = "ticket_cancelled, ticket_used"),
     (status = 422, description = "invalid_field, idempotency_key_reused")))]
 pub async fn reissue(
@@ -77,7 +78,7 @@ pub async fn reissue(
 /// Takes a ticket back: its code is dead, its price goes back, and its seat goes where the sale's `cancelled_seats` says.
 #[utoipa::path(post, path = "/v1/admin/tickets/{id}/cancel", tag = "admin", security(("admin" = [])),
     request_body = Option<Why>, responses(
-    (status = 200, description = "{order_id, sale_id, user_id, tickets: [{ticket_id, seat_id}], refund: {amount, currency}, seats: public|held}"),
+    (status = 200, body = TicketsCancelled),
     (status = 404, description = "ticket_not_found"), (status = 409, description = "ticket_cancelled, ticket_used"),
     (status = 422, description = "invalid_field, idempotency_key_reused")))]
 pub async fn cancel(
@@ -92,7 +93,7 @@ pub async fn cancel(
 
 /// Takes back what is left of an order: all of its tickets, or none where one of them was let in.
 #[utoipa::path(post, path = "/v1/admin/orders/{id}/cancel", tag = "admin", security(("admin" = [])),
-    request_body = Option<Why>, responses((status = 200, description = "as for one ticket"),
+    request_body = Option<Why>, responses((status = 200, body = TicketsCancelled),
     (status = 404, description = "order_not_found"),
     (status = 409, description = "ticket_cancelled, ticket_used, no_tickets: it is not paid"),
     (status = 422, description = "invalid_field, idempotency_key_reused")))]
@@ -125,7 +126,7 @@ async fn take_back(
 /// Puts seats of cancelled tickets that were held back on sale again.
 #[utoipa::path(post, path = "/v1/admin/sales/{id}/release-held", tag = "admin", security(("admin" = [])),
     request_body = Option<Release>, responses(
-    (status = 200, description = "{sale_id, released, seat_ids, left}: `left` are still held back"),
+    (status = 200, body = SeatsReleased),
     (status = 404, description = "sale_not_found"), (status = 409, description = "unavailable: a seat is not held back"),
     (status = 422, description = "invalid_field, idempotency_key_reused")))]
 pub async fn release_held(
