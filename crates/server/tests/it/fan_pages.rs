@@ -87,8 +87,10 @@ async fn the_waiting_page_says_what_the_status_says() {
     looked.expect(StatusCode::OK);
     assert_eq!(app.stats(&sale).await["inside"], 1);
     app.post(format!("/v1/admin/sales/{sale}/pause")).admin().send().await.expect(StatusCode::OK);
+    app.heard().await;
     assert_eq!(mark(&html(&line(&app, &sale, &fans[11]).await), "state"), "paused");
     app.leave(&sale, &fans[11]).await.expect(StatusCode::OK);
+    app.heard().await;
     let left = html(&line(&app, &sale, &fans[11]).await);
     assert_eq!(mark(&left, "state"), "left");
     assert!(!left.contains("http-equiv"), "nothing more happens to it: {left}");
