@@ -19,15 +19,17 @@ export type Board = {
   depthLine: Value[];
   cap: number | undefined;
   admits: { value: number | undefined; window: string; rate: number | undefined; line: Value[] };
-  seats: { sold: number; held: number; left: number; oversold: number } | undefined;
+  seats: { sold: number; held: number; left: number; oversold: number; window: string } | undefined;
   rows: Row[];
   fairness: Row[];
+  /** The checks are the final ones. */
+  judged: boolean;
   generator: Row[];
   events: Happening[];
 };
 
 const LINKS: Record<string, { word: string; tone: Tone }> = {
-  connecting: { word: 'connecting', tone: 'plain' },
+  connecting: { word: 'connecting', tone: 'neutral' },
   live: { word: 'live', tone: 'pass' },
   stale: { word: 'stale', tone: 'warn' },
   missing: { word: 'no such run', tone: 'warn' },
@@ -48,7 +50,8 @@ export function boardOfRun({ run, series, report, link }: Watched): Board | unde
   const perSec = frame?.admit_per_minute ?? knob(report?.knobs, 'K6_ADMIT_PER_MIN', report?.plan?.own_sale);
   const columns = series.columns;
   const lately = progress?.lately;
-  const last = over ? 'at the end' : 'now';
+  const ofTwo = (frame?.sales ?? report?.sales?.length ?? 1) > 1 ? 'sale A, ' : '';
+  const last = `${ofTwo}${over ? 'at the end' : 'now'}`;
   const window = lately ? `last ${lately.window_sec} s` : 'last 5 s';
   return {
     title: titleOf(run.scenario),
@@ -65,9 +68,10 @@ export function boardOfRun({ run, series, report, link }: Watched): Board | unde
       rate: perSec === undefined ? undefined : perSec / 60,
       line: columns.admitted,
     },
-    seats: seatsOf(series, frame?.total_seats ?? knob(report?.knobs, 'K6_TOTAL_SEATS', report?.plan?.own_sale)),
+    seats: seatsOf(series, last, frame?.total_seats ?? knob(report?.knobs, 'K6_TOTAL_SEATS', report?.plan?.own_sale)),
     rows: over ? totals(run) : lateRows(progress, window),
     fairness: fairness(run, report),
+    judged: run.checks.length > 0 || report !== undefined,
     generator: generator(run, report),
     events: events(run, series, report),
   };
@@ -110,11 +114,11 @@ function checks(run: RunShown, report: Watched['report']): Row | undefined {
   };
 }
 
-function seatsOf({ columns }: Series, total: number | undefined): Board['seats'] {
+function seatsOf({ columns }: Series, window: string, total: number | undefined): Board['seats'] {
   const sold = latest(columns.tickets_sold);
   const [held, left] = [latest(columns.held_seats), latest(columns.available_seats)];
   if (sold === undefined || held === undefined || left === undefined) return undefined;
-  return { sold, held, left, oversold: total === undefined ? 0 : Math.max(0, sold - total) };
+  return { sold, held, left, window, oversold: total === undefined ? 0 : Math.max(0, sold - total) };
 }
 
 function lateRows(progress: RunShown['progress'], window: string): Row[] {
@@ -190,7 +194,7 @@ export function boardOfSale(
   );
   return {
     title: 'Demo sale',
-    link: LINKS[link] ?? { word: link, tone: 'plain' },
+    link: LINKS[link] ?? { word: link, tone: 'neutral' },
     phase: { name: now.phase.replace('_', ' '), atSec: undefined, parts: [] },
     checks: undefined,
     depth: now.queue_depth,
@@ -202,6 +206,7 @@ export function boardOfSale(
       sold: now.tickets_sold,
       held: now.held_seats,
       left: now.available_seats,
+      window: 'now',
       oversold: Math.max(0, now.tickets_sold - now.total_seats),
     },
     rows: [
@@ -211,6 +216,7 @@ export function boardOfSale(
       { name: 'Last answer took', value: ms(now.last_latency_ms) },
     ],
     fairness: [],
+    judged: false,
     generator: [],
     events: [],
   };

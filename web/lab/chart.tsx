@@ -58,7 +58,7 @@ export function Chart(props: Props) {
     <figure class="card chart">
       <figcaption>
         <h3>{title}</h3>
-        <p class="small soft">{summary}</p>
+        <p class="small soft chart-says">{summary}</p>
       </figcaption>
       <ul class="legend small">
         {lines.map((line) => (

@@ -130,7 +130,7 @@ function Rows({ title, rows, says, judged }: { title: string; rows: Row[]; says:
       {says && <p class="small soft">{says}</p>}
       {rows.length > 0 && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-        <section class="scroll-x" tabIndex={0} aria-labelledby={id}>
+        <section class="scroll-x" tabIndex={0} aria-label={`${title}, table`}>
           <table>
             <thead>
               <tr>

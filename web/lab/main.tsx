@@ -3,7 +3,6 @@ import { signal } from '@preact/signals';
 import { render } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
 import { ask, type RunShown } from '../shared/api';
-import '../shared/base.css';
 import { boardOfRun, boardOfSale } from './board';
 import { Compared } from './comparison';
 import * as home from './home';

@@ -102,7 +102,7 @@ function Acts({ id, run, link }: { id: string; run: RunShown; link: Watched['lin
           Compare
         </a>
       )}
-      {run.files.map((file) => (
+      {inOrder(run.files).map((file) => (
         <Download key={file.name} id={id} name={file.name} bytes={file.bytes} />
       ))}
       <p role="alert" class={fault.value ? 'note fail' : ''}>
@@ -111,6 +111,10 @@ function Acts({ id, run, link }: { id: string; run: RunShown; link: Watched['lin
     </div>
   );
 }
+
+/** The one for people first. */
+const inOrder = (files: RunShown['files']): RunShown['files'] =>
+  Object.keys(FILES).flatMap((name) => files.filter((file) => file.name === name));
 
 /** A plain link where the browser may send the key itself; else it is fetched with the header, and handed over. */
 function Download({ id, name, bytes }: { id: string; name: string; bytes: number }) {
@@ -201,7 +205,6 @@ function Sale({ report }: { report: Report }) {
 function Charting({ watched }: { watched: Watched }) {
   const { run, report } = watched;
   const sale = useSignal(0);
-  const heading = useRef<HTMLHeadingElement>(null);
   const of = useRef({ report, sale: -1, series: watched.series });
   if (report && (of.current.report !== report || of.current.sale !== sale.value)) {
     of.current = { report, sale: sale.value, series: ofReport(report, sale.value) };
@@ -221,9 +224,7 @@ function Charting({ watched }: { watched: Watched }) {
   return (
     <section class="stack" aria-labelledby="charts">
       <div class="section-head">
-        <h2 id="charts" ref={heading}>
-          Second by second
-        </h2>
+        <h2 id="charts">Second by second</h2>
         {sales.length > 1 && (
           <fieldset class="row small">
             <legend class="sr-only">Which sale the line, the seats and the fans are of</legend>
@@ -238,7 +239,8 @@ function Charting({ watched }: { watched: Watched }) {
       </div>
       {(frame?.sales ?? sales.length) > 1 && (
         <p class="small soft">
-          The line, seats and fans are those of sale {letter(sale.value)}; requests and times are of both.
+          Who waits, seats and states are those of sale {letter(sale.value)}; requests, times, joins and admissions are
+          of both.
           {report ? '' : ' The other one can be chosen when the run is over.'}
         </p>
       )}

@@ -167,7 +167,7 @@ function RunLine({ run, chosen, toggle }: { run: RunInList; chosen: boolean; tog
           {run.asked_by === 'command line' ? ' · command line' : ''}
           {knobs(run)}
         </span>
-        <p class="small soft">{run.error ?? run.reason ?? state.says}</p>
+        <p class="small soft run-says">{run.error ?? run.reason ?? state.says}</p>
       </div>
       <time class="small soft" dateTime={run.asked_at}>
         {ago(run.asked_at)}

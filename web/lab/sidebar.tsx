@@ -18,7 +18,15 @@ export function Sidebar({ board, href }: { board: Board | undefined; href?: stri
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <div class="board-inner" tabIndex={0}>
         <div class="board-head">
-          <b>{href ? <a href={href}>{board.title}</a> : board.title}</b>
+          <b>
+            {href ? (
+              <a class="board-title" href={href}>
+                {board.title}
+              </a>
+            ) : (
+              board.title
+            )}
+          </b>
           <span class={`board-link ${board.link.tone}`}>{board.link.word}</span>
         </div>
         <Strip board={board} />
@@ -29,7 +37,7 @@ export function Sidebar({ board, href }: { board: Board | undefined; href?: stri
             <Admits board={board} />
             {board.seats && <Seats seats={board.seats} />}
             <Rows title="Load" rows={board.rows} />
-            <Rows title="Fairness, so far" rows={board.fairness} />
+            <Rows title={board.judged ? 'Fairness, whole run' : 'Fairness, so far'} rows={board.fairness} />
             <Rows title="Generator" rows={board.generator} />
             <Events board={board} />
           </div>
@@ -79,7 +87,7 @@ function PhaseBar({ phase }: { phase: NonNullable<Board['phase']> }) {
         <div class="phase-bar" aria-hidden="true">
           {parts.map((part) => (
             <i key={part.name} style={{ flexGrow: part.sec }}>
-              <span style={{ width: `${part.done * 100}%` }} />
+              <span class="phase-done" style={{ width: `${part.done * 100}%` }} />
             </i>
           ))}
         </div>
@@ -144,7 +152,7 @@ function Seats({ seats }: { seats: NonNullable<Board['seats']> }) {
     { name: 'Left', value: shown(seats.left) },
     seats.oversold > 0 ? { ...oversold, tone: 'fail', word: 'broken' } : oversold,
   ];
-  return <Rows title="Seats, now" rows={rows} />;
+  return <Rows title={`Seats, ${seats.window}`} rows={rows} />;
 }
 
 function Rows({ title, rows }: { title: string; rows: Row[] }) {
@@ -179,7 +187,7 @@ function Events({ board }: { board: Board }) {
       <ol class="board-events">
         {board.events.map((event) => (
           <li key={`${event.at} ${event.text}`}>
-            <span>{event.at}</span> {event.text}
+            <time>{event.at}</time> {event.text}
           </li>
         ))}
       </ol>

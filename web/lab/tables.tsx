@@ -8,7 +8,7 @@ function Wide({ id, title, children }: { id: string; title: string; children: Co
     <section class="card" aria-labelledby={id}>
       <h2 id={id}>{title}</h2>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-      <section class="scroll-x" tabIndex={0} aria-labelledby={id}>
+      <section class="scroll-x" tabIndex={0} aria-label={`${title}, table`}>
         {children}
       </section>
     </section>
@@ -99,7 +99,7 @@ export function Funnel({ report }: { report: Report }) {
             <dt>{stage}</dt>
             <dd>{number(count)}</dd>
             <i aria-hidden="true">
-              <span style={{ width: `${(count / most) * 100}%` }} />
+              <span class="funnel-bar" style={{ width: `${(count / most) * 100}%` }} />
             </i>
           </div>
         ))}

@@ -68,10 +68,10 @@ export const PRESETS: Preset[] = [
 
 export const titleOf = (scenario: string): string => SCENARIOS[scenario]?.title ?? scenario;
 
-export type Tone = 'pass' | 'fail' | 'warn' | 'accent' | 'plain';
+export type Tone = 'pass' | 'fail' | 'warn' | 'accent' | 'neutral';
 
 const STATES: Record<string, { word: string; tone: Tone; says: string }> = {
-  queued: { word: 'QUEUED', tone: 'plain', says: 'It waits for its turn.' },
+  queued: { word: 'QUEUED', tone: 'neutral', says: 'It waits for its turn.' },
   running: { word: 'RUNNING', tone: 'accent', says: 'It is under way.' },
   passed: { word: 'PASS', tone: 'pass', says: 'Every blocking check holds.' },
   failed: { word: 'FAIL', tone: 'fail', says: 'Something that must hold did not.' },
@@ -81,15 +81,15 @@ const STATES: Record<string, { word: string; tone: Tone; says: string }> = {
 };
 
 export const stateOf = (status: string) =>
-  STATES[status] ?? { word: status.toUpperCase(), tone: 'plain' as Tone, says: '' };
+  STATES[status] ?? { word: status.toUpperCase(), tone: 'neutral' as Tone, says: '' };
 
 export const isOver = (status: string): boolean => status !== 'queued' && status !== 'running';
 
 const VERDICTS: Record<string, { word: string; tone: Tone }> = {
   pass: { word: 'holds', tone: 'pass' },
   fail: { word: 'FAILS', tone: 'fail' },
-  not_exercised: { word: 'not exercised', tone: 'plain' },
+  not_exercised: { word: 'not exercised', tone: 'neutral' },
   no_data: { word: 'NO DATA', tone: 'warn' },
 };
 
-export const verdictOf = (verdict: string) => VERDICTS[verdict] ?? { word: verdict, tone: 'plain' as Tone };
+export const verdictOf = (verdict: string) => VERDICTS[verdict] ?? { word: verdict, tone: 'neutral' as Tone };

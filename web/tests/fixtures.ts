@@ -10,7 +10,7 @@ type PerWorker = { settings: Settings; server: Server };
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export const test = base.extend<PerTest, PerWorker>({
-  /** Settings of the server: `test.use({ settings: { LOADTEST_RUNNER: 'beside' } })` at the top of a file. */
+  /** Settings of the server: `test.use({ settings: { LOADTEST_RUNNER: 'on' } })` at the top of a file. */
   settings: [{}, { scope: 'worker', option: true }],
   server: [
     async ({ settings }, use) => {

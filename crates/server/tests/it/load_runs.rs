@@ -358,7 +358,7 @@ async fn what_a_runner_says_wrongly_is_refused_by_name() {
     app.queued().await;
     let run = app.claimed("r").await;
     for (what, said, field) in [
-        ("progress", json!({ "progress": { "text": "x".repeat(20_000) } }), "progress"),
+        ("progress", json!({ "progress": { "text": "x".repeat(40_000) } }), "progress"),
         ("progress", json!({ "sale_id": "fake" }), "sale_id"),
         ("finish", json!({ "status": "running" }), "status"),
         ("finish", json!({ "status": "great" }), "status"),
@@ -431,4 +431,64 @@ async fn the_list_of_runs_goes_back_page_by_page() {
     assert_eq!(page(format!("?limit=9&after={after}")).await, (runs[2..].to_vec(), Value::Null));
     app.get("/v1/demo/loadtests?after=fake").send().await.wrong("after");
     app.get("/v1/demo/loadtests?after=01990000-0000-7000-8000-00000000ffff").send().await.wrong("after");
+}
+
+#[tokio::test]
+async fn a_scenario_that_makes_its_own_sales_takes_no_other() {
+    let app = TestApp::with_runner().await;
+    let sale = app.sale().await;
+    let wish = json!({ "scenario": "backdoor_race", "sale_id": sale });
+    let refused = app.post("/v1/demo/loadtest").json(&wish).send().await;
+    assert_eq!(refused.expect(StatusCode::UNPROCESSABLE_ENTITY)["field"], "sale_id");
+    assert!(refused["detail"].as_str().unwrap().contains("backdoor_race makes its own sales"), "{refused:?}");
+    let wish = json!({ "scenario": "backdoor_race" });
+    app.post("/v1/demo/loadtest").json(&wish).send().await.expect(StatusCode::ACCEPTED);
+    let told = app.wish(json!({ "sale_id": sale })).await;
+    assert_eq!(told.expect(StatusCode::ACCEPTED)["sale_id"], json!(sale), "others do");
+}
+
+#[tokio::test]
+async fn whoever_asks_for_a_run_sees_which_runner_was_heard_and_how_its_machine_is() {
+    let app = TestApp::with_runner().await;
+    assert_eq!(app.get("/v1/demo/loadtests").send().await["runner"], Value::Null);
+    let machine = json!({ "open_files": 20_000, "cores": 2, "cpu_idle": 0.75 });
+    app.runner("claim", json!({ "runner": "r", "machine": machine })).await.expect(StatusCode::OK);
+    app.advance(1_500);
+    let heard = |name: &str, ms: i64, idle: f64| json!({ "name": name, "heard_ms_ago": ms, "open_files": 20_000, "cores": 2, "cpu_idle": idle });
+    assert_eq!(app.get("/v1/demo/loadtests").send().await["runner"], heard("r", 1_500, 0.75));
+    app.queued().await;
+    let claimed = app.claimed("r").await;
+    assert_eq!(
+        app.get("/v1/demo/loadtests").send().await["runner"],
+        heard("r", 0, 0.75),
+        "an old one tells nothing new"
+    );
+    let machine = json!({ "open_files": 20_000, "cores": 2, "cpu_idle": 0.25 });
+    app.runner("progress", claimed.says(json!({ "runner": "r", "machine": machine }))).await.expect(StatusCode::OK);
+    let list = app.get("/v1/demo/loadtests").send().await;
+    assert_eq!(list["runner"], heard("r", 0, 0.25));
+    assert_eq!((&list["running"], &list["waiting"]), (&json!([claimed.run_id]), &json!(0)));
+}
+
+#[tokio::test]
+async fn the_list_is_of_one_scenario_or_state_and_tells_of_each_scenario_how_it_ended_last() {
+    let app = TestApp::with_runner().await;
+    app.queued().await;
+    let over = app.claimed("r").await;
+    app.finish(&over, "failed").await.expect(StatusCode::OK);
+    let waits = app.queued().await;
+    let ids = async |query: &str| -> Vec<String> {
+        let list = app.get(format!("/v1/demo/loadtests?{query}")).send().await;
+        list["runs"].as_array().unwrap().iter().map(|run| run["run_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids("status=failed").await, [over.run_id.clone()]);
+    assert_eq!(ids("scenario=launch_spike&status=queued").await, [waits]);
+    assert!(ids("scenario=backdoor_race").await.is_empty());
+    let refused = app.get("/v1/demo/loadtests?status=lost").send().await;
+    assert_eq!(refused.expect(StatusCode::UNPROCESSABLE_ENTITY)["field"], "status");
+    let list = app.get("/v1/demo/loadtests").send().await;
+    let launch = &list["scenarios"][0];
+    assert_eq!((&launch["last"]["run_id"], &launch["last"]["status"]), (&json!(over.run_id), &json!("failed")));
+    assert_eq!((&launch["ready"], &launch["own_sale_only"]), (&json!(true), &json!(false)));
+    assert_eq!(list["scenarios"][1]["last"], Value::Null);
 }

@@ -299,6 +299,7 @@ macro_rules! contract {
                 a_run_is_ended_once_and_a_repeat_is_told_how
                 a_run_on_somebodys_own_account_makes_the_others_wait
                 the_list_goes_back_page_by_page
+                the_list_can_be_of_one_scenario_or_state_and_the_last_over_is_told_of_each
                 a_file_is_whole_with_its_last_part_in_any_order
                 parts_of_a_lost_run_and_of_another_file_are_refused
                 the_oldest_evidence_goes_first_and_then_the_oldest_reports

@@ -265,7 +265,7 @@ pub(crate) async fn the_list_goes_back_page_by_page(w: &mut World) {
     assert_eq!(w.read(page_of(Some(RunId(w.id())), 9)).await, None);
 }
 
-pub(crate) async fn the_list_can_be_of_one_scenario_or_state_and_the_last_that_was_over_is_told_of_each(w: &mut World) {
+pub(crate) async fn the_list_can_be_of_one_scenario_or_state_and_the_last_over_is_told_of_each(w: &mut World) {
     let over = running(w, "r").await;
     assert_eq!(w.read(LastOver).await, [], "it is not over");
     end(w, over, RunState::Failed).await;
