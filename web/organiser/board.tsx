@@ -171,7 +171,7 @@ function Charts({ live, sale }: { live: Live; sale: OperatorSale }) {
   const looks = live.looks.value;
   return (
     <section class="card stack charts-card">
-      <h2>{texts.sale.tenMinutes}</h2>
+      <h2>{texts.sale.lately}</h2>
       <div class="charts">
         <Chart name={texts.sale.waitingChart} points={lineOf(looks, (look) => look.waiting)} />
         <Chart name={texts.sale.callsChart} points={rateLine(looks)} limit={sale.admit_per_minute} />

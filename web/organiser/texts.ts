@@ -200,7 +200,7 @@ export const texts = {
     held: 'Held',
     heldBack: 'Held back',
     free: 'Free',
-    tenMinutes: 'Last ten minutes',
+    lately: 'Lately',
     sinceOpened: 'Drawn from when this page was opened; a break in a line is time that nobody watched.',
     waitingChart: 'Waiting',
     callsChart: 'Called a minute',
@@ -209,8 +209,7 @@ export const texts = {
     now: 'now',
     most: (text: string) => `most ${text}`,
     nothingYet: 'Nothing to draw yet.',
-    chartSays: (name: string, now: string, most: string) =>
-      `${name}: ${now} now, ${most} at most in the last ten minutes.`,
+    chartSays: (name: string, now: string, most: string) => `${name}: ${now} now, ${most} at most lately.`,
     drip: 'Pace',
     target: 'Set',
     achieved: 'Achieved',
