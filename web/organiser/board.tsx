@@ -45,7 +45,7 @@ function Times({ live, sale, phase }: { live: Live; sale: OperatorSale; phase: s
   if (phase === 'ended')
     return (
       <span class="soft">
-        {texts.phase['ended']} <When at={sale.closed_at ?? sale.ends_at} event={event} />
+        <When at={sale.closed_at ?? sale.ends_at} event={event} />
       </span>
     );
   const doors = phase === 'scheduled' || phase === 'building';
