@@ -61,8 +61,8 @@ if [ -n "${SHORT:-}" ]; then
     export K6_VUS_MAX=${K6_VUS_MAX:-100} K6_TOTAL_SEATS=${K6_TOTAL_SEATS:-100} K6_RAMP_UP=${K6_RAMP_UP:-2s} \
         K6_STEADY=${K6_STEADY:-8s} K6_RAMP_DOWN=${K6_RAMP_DOWN:-2s}
 fi
-read -ra scenarios <<<"${SCENARIOS:-$("$BIN" lab scenarios --ready | cut -f 1 | tr '\n' ' ')}"
-((${#scenarios[@]} > 0)) || die "no scenario is ready"
+read -ra scenarios <<<"${SCENARIOS:-$("$BIN" lab scenarios | cut -f 1 | tr '\n' ' ')}"
+((${#scenarios[@]} > 0)) || die "there is no scenario"
 if [ -z "${BASE_URL:-}" ] && ! running_pid >/dev/null && ! { find_cluster && [ -n "$(running nginx)" ]; }; then
     start_server
 fi

@@ -1559,6 +1559,7 @@ export interface components {
             payment?: components["schemas"]["Payment"] | null;
         };
         Claim: {
+            machine?: components["schemas"]["Machine"] | null;
             /** @description The runner's name: it has one run at most, and what it had before a claim is lost. */
             runner: string;
         };
@@ -1591,9 +1592,63 @@ export interface components {
             /** Format: int64 */
             times: number;
         };
+        /** @description The live figures of a sale, by the server's own counts, and of the node that answers. */
+        Dashboard: {
+            /**
+             * Format: int64
+             * @description Of fans; `held_seats` are the seats in them.
+             */
+            active_holds: number;
+            /** Format: int64 */
+            admit_per_minute: number;
+            /** Format: int64 */
+            admitted_count: number;
+            /** Format: int64 */
+            available_seats: number;
+            /** Format: int64 */
+            called: number;
+            /** Format: double */
+            error_rate_pct: number;
+            health: string;
+            /** Format: int64 */
+            held_seats: number;
+            /** Format: int64 */
+            inside: number;
+            /** Format: int64 */
+            joined: number;
+            /** Format: double */
+            last_latency_ms: number;
+            /** Format: int64 */
+            next_admit_position: number;
+            node: components["schemas"]["Node"];
+            phase: string;
+            /**
+             * Format: int64
+             * @description People waiting now.
+             */
+            queue_depth: number;
+            /** Format: int64 */
+            requests_per_sec_approx: number;
+            /** Format: int64 */
+            returning: number;
+            sale_id: string;
+            simulation: components["schemas"]["Simulation"];
+            /** Format: int64 */
+            tickets_sold: number;
+            /** Format: date-time */
+            timestamp: string;
+            /** Format: int64 */
+            total_seats: number;
+            /** Format: int64 */
+            unique_buyers: number;
+            /** Format: int64 */
+            waiting_room_cap: number;
+        };
         DemoConfig: {
             /** Format: int32 */
             default_vus: number;
+            /** @description What a run is where its wish does not say. */
+            defaults: components["schemas"]["RunDefaults"];
             demo_key_required: boolean;
             /** Format: int32 */
             max_concurrent: number;
@@ -1602,6 +1657,11 @@ export interface components {
             max_steady: string;
             /** Format: int32 */
             max_vus: number;
+        };
+        /** @description The demo sale from now on. */
+        DemoSaleSet: {
+            message: string;
+            sale_id: string;
         };
         /** @description Rows of the log of calls, by what held the drip back. */
         DripBounds: {
@@ -1659,6 +1719,11 @@ export interface components {
         ExceptionList: {
             exceptions: components["schemas"]["CapException"][];
         };
+        FileShown: {
+            /** Format: int64 */
+            bytes: number;
+            name: string;
+        };
         Finish: {
             claim_id: string;
             /** @description Why there is no outcome. */
@@ -1702,6 +1767,12 @@ export interface components {
             retry_after_ms: number;
             sale_id: string;
             state: string;
+        };
+        LastRun: {
+            /** Format: date-time */
+            finished_at?: string | null;
+            run_id: string;
+            status: components["schemas"]["RunStatus"];
         };
         LeaveAnswer: {
             message: string;
@@ -1762,6 +1833,21 @@ export interface components {
         Login: {
             email: string;
             password: string;
+        };
+        /** @description What a runner says of the machine that it is on. */
+        Machine: {
+            /** Format: int32 */
+            cores?: number | null;
+            /**
+             * Format: double
+             * @description Of all cores, since it was heard before: 0 to 1.
+             */
+            cpu_idle?: number | null;
+            /**
+             * Format: int64
+             * @description Its limit of open files: each fan has a connection.
+             */
+            open_files?: number | null;
         };
         Me: {
             email: string;
@@ -1897,6 +1983,13 @@ export interface components {
             /** Format: int64 */
             seats_per_row: number;
             section: string;
+        };
+        /** @description The node that answers, since it started. */
+        Node: {
+            /** Format: int64 */
+            blocked_total: number;
+            /** Format: int64 */
+            requests_total: number;
         };
         OperatorEvent: {
             event_id: string;
@@ -2058,8 +2151,11 @@ export interface components {
         };
         Progress: {
             claim_id: string;
+            machine?: components["schemas"]["Machine"] | null;
             progress?: Record<string, never>;
             run_id: string;
+            /** @description As with a claim; not of a command line, which takes no other run. */
+            runner?: string | null;
             /** @description The sale that the run has made for itself. */
             sale_id?: string | null;
         };
@@ -2228,6 +2324,254 @@ export interface components {
              */
             waiting_room_cap?: number | null;
         };
+        /** @description A wish that waits its turn. */
+        RunAsked: {
+            run_id: string;
+            sale_id?: string | null;
+            scenario: string;
+            status: components["schemas"]["RunStatus"];
+        };
+        /** @description An invariant: `pass`, `fail`, `not_exercised` or `no_data`. */
+        RunCheck: {
+            /** Format: int64 */
+            checked: number;
+            counter_examples?: string[] | null;
+            evidence?: {
+                [key: string]: number;
+            } | null;
+            id: string;
+            missing?: string | null;
+            name: string;
+            /** @description Which of several sales it was judged for. */
+            sale?: string | null;
+            verdict: string;
+            /** Format: int64 */
+            violations: number;
+        };
+        /** @description What can be judged already. */
+        RunCheckSoFar: {
+            /** Format: int64 */
+            broken: number;
+            /** Format: int64 */
+            checked: number;
+            name: string;
+        };
+        /** @description The last complete seconds from the doors on, two minutes at most; `null` is a gap. */
+        RunColumns: {
+            admitted: number[];
+            available_seats: (number | null)[];
+            bought: (number | null)[];
+            called: (number | null)[];
+            failed: number[];
+            /**
+             * Format: int64
+             * @description The second that the columns begin with.
+             */
+            from: number;
+            gone: (number | null)[];
+            held_seats: (number | null)[];
+            inside: (number | null)[];
+            joined: number[];
+            queue_depth: (number | null)[];
+            refused: number[];
+            requests: number[];
+            response_p50_ms: (number | null)[];
+            response_p95_ms: (number | null)[];
+            response_p99_ms: (number | null)[];
+            returning: (number | null)[];
+            tickets_sold: (number | null)[];
+        };
+        /** @description What a run is where its wish does not say: the lab's own, for the pages to begin with. */
+        RunDefaults: {
+            /** Format: int64 */
+            admit_per_minute: number;
+            /** Format: int64 */
+            ramp_down_ms: number;
+            /** Format: int64 */
+            ramp_up_ms: number;
+            /** Format: int64 */
+            seed: number;
+            /** Format: int64 */
+            steady_ms: number;
+            /** Format: int64 */
+            total_seats: number;
+            /** Format: int64 */
+            waiting_room_cap: number;
+        };
+        /** @description The shape of the run and the sale that it makes; of a sale that was there the terms are empty. */
+        RunFrame: {
+            /** Format: int64 */
+            admit_per_minute?: number | null;
+            /** Format: int64 */
+            fans: number;
+            /** Format: int64 */
+            ramp_down_ms: number;
+            /** Format: int64 */
+            ramp_up_ms: number;
+            /** Format: int64 */
+            sales: number;
+            /** @description The thresholds, as they were written. */
+            slos?: string[] | null;
+            /** Format: int64 */
+            steady_ms: number;
+            /** Format: int64 */
+            total_seats?: number | null;
+            /** Format: int64 */
+            waiting_room_cap?: number | null;
+        };
+        RunGenerator: {
+            /**
+             * Format: double
+             * @description Of a core.
+             */
+            cpu_share?: number | null;
+            /** Format: int64 */
+            errors: number;
+            /** Format: double */
+            lag_p99_ms: number;
+        };
+        /** @description What a list says of a run. */
+        RunInList: {
+            /** Format: date-time */
+            asked_at: string;
+            /** @description `request` or `command line`. */
+            asked_by: string;
+            /** @description Why there is no verdict. */
+            error?: string | null;
+            /** Format: date-time */
+            finished_at?: string | null;
+            /** @description Names and texts, as they were asked for. */
+            knobs: {
+                [key: string]: string;
+            };
+            /** @description Nothing before it is over. */
+            passed?: boolean | null;
+            /** @description Of its verdict, in a sentence. */
+            reason?: string | null;
+            run_id: string;
+            runner?: string | null;
+            /** @description What was asked for, or what the run made for itself, once it has. */
+            sale_id?: string | null;
+            scenario: string;
+            /** Format: date-time */
+            started_at?: string | null;
+            status: components["schemas"]["RunStatus"];
+        };
+        /** @description Averages of the last complete seconds. */
+        RunLately: {
+            /** Format: double */
+            admitted_per_sec: number;
+            /** Format: double */
+            failed_share: number;
+            /** Format: double */
+            requests_per_sec: number;
+            /** Format: double */
+            response_p95_ms?: number | null;
+            /** Format: int64 */
+            window_sec: number;
+        };
+        /** @description A page of runs, the newest first, and what a next one may be. */
+        RunList: {
+            /** @description What to ask the next page with; none after the last. */
+            next_after?: string | null;
+            runner?: components["schemas"]["RunnerShown"] | null;
+            /** @description Those under way, the first first. */
+            running: string[];
+            runs: components["schemas"]["RunInList"][];
+            scenarios: components["schemas"]["ScenarioShown"][];
+            /** @description How many wait. */
+            waiting: number;
+        };
+        /** @description A runner, by what it said when it was last heard. */
+        RunnerShown: components["schemas"]["Machine"] & {
+            /** Format: int64 */
+            heard_ms_ago: number;
+            name: string;
+        };
+        /** @description A run a second ago. */
+        RunProgress: {
+            /** Format: int64 */
+            admitted?: number | null;
+            /**
+             * Format: int64
+             * @description Fans who have come and are not done.
+             */
+            at_work?: number | null;
+            /** Format: int64 */
+            blocked_total?: number | null;
+            /** Format: int64 */
+            elapsed_sec?: number | null;
+            /** Format: int64 */
+            errors?: number | null;
+            frame?: components["schemas"]["RunFrame"] | null;
+            generator?: components["schemas"]["RunGenerator"] | null;
+            /** Format: int64 */
+            joined?: number | null;
+            lately?: components["schemas"]["RunLately"] | null;
+            /** @description `preparing`, `doors in 2 s`, `ramp up`, `steady` or `ramp down`. */
+            phase?: string | null;
+            /** Format: int64 */
+            queue_depth?: number | null;
+            /** Format: int64 */
+            requests_per_sec?: number | null;
+            /** Format: int64 */
+            requests_total?: number | null;
+            sale_id?: string | null;
+            series?: components["schemas"]["RunColumns"] | null;
+            /** Format: int64 */
+            since_doors_sec?: number | null;
+            so_far?: components["schemas"]["RunCheckSoFar"][] | null;
+            /** Format: int64 */
+            tickets_sold?: number | null;
+        };
+        /** @description Everything of a run but the files themselves. */
+        RunShown: components["schemas"]["RunInList"] & {
+            checks: components["schemas"]["RunCheck"][];
+            /** @description A sentence for each check, threshold and condition that kept it from passing. */
+            failures: string[];
+            files: components["schemas"]["FileShown"][];
+            /** @description What the lab calls this run, in its files. */
+            lab_run_id?: string | null;
+            metrics: {
+                [key: string]: number | null;
+            };
+            /** @description Files that were too large, and why. */
+            not_kept?: string[] | null;
+            plan_sha256?: string | null;
+            progress?: components["schemas"]["RunProgress"] | null;
+            slos: components["schemas"]["RunSlo"][];
+            stopping: boolean;
+            /**
+             * Format: int64
+             * @description How many wait before it, where it waits.
+             */
+            waiting_before?: number | null;
+        };
+        /** @description A threshold, with the same words. */
+        RunSlo: {
+            advisory?: boolean | null;
+            /** Format: double */
+            beside?: number | null;
+            /** Format: double */
+            observed?: number | null;
+            /** Format: int64 */
+            samples: number;
+            slo: string;
+            unit?: string | null;
+            verdict: string;
+        };
+        /**
+         * @description Where a run stands.
+         * @enum {string}
+         */
+        RunStatus: "queued" | "running" | "passed" | "failed" | "invalid" | "aborted" | "error";
+        /** @description What became of a wish to stop. */
+        RunStopped: {
+            run_id: string;
+            status: components["schemas"]["RunStatus"];
+            /** @description It runs, and has been told to end. */
+            stopping: boolean;
+        };
         SaleCreated: {
             sale_id: string;
         };
@@ -2376,6 +2720,17 @@ export interface components {
             seat_id?: string | null;
             ticket_id?: string | null;
         };
+        /** @description A scenario that may be asked for. */
+        ScenarioShown: {
+            last?: components["schemas"]["LastRun"] | null;
+            name: string;
+            /** @description It makes its own sales: a `sale_id` is refused. */
+            own_sale_only: boolean;
+            /** @description Always. */
+            ready: boolean;
+            /** @description The failure in the world that it stands for. */
+            stands_for: string;
+        };
         /** @description Whether anybody has touched the record. */
         SealChain: {
             /**
@@ -2494,6 +2849,18 @@ export interface components {
             minutes: number;
             signal: string;
             user_id: string;
+        };
+        /** @description The run that began last. */
+        Simulation: {
+            /**
+             * Format: int64
+             * @description Of these, refused as the run expected.
+             */
+            blocked_total: number;
+            /** Format: int64 */
+            requests_total: number;
+            run_id?: string | null;
+            status?: components["schemas"]["RunStatus"] | null;
         };
         Status: {
             /** Format: date-time */
@@ -2650,29 +3017,35 @@ export type CodeTry = components['schemas']['CodeTry'];
 export type CodeWanted = components['schemas']['CodeWanted'];
 export type Confirmed = components['schemas']['Confirmed'];
 export type CountedCode = components['schemas']['CountedCode'];
+export type Dashboard = components['schemas']['Dashboard'];
 export type DemoConfig = components['schemas']['DemoConfig'];
+export type DemoSaleSet = components['schemas']['DemoSaleSet'];
 export type DripBounds = components['schemas']['DripBounds'];
 export type DripFigures = components['schemas']['DripFigures'];
 export type EventCreated = components['schemas']['EventCreated'];
 export type EventFacts = components['schemas']['EventFacts'];
 export type ExceptionGranted = components['schemas']['ExceptionGranted'];
 export type ExceptionList = components['schemas']['ExceptionList'];
+export type FileShown = components['schemas']['FileShown'];
 export type Finish = components['schemas']['Finish'];
 export type FirstScan = components['schemas']['FirstScan'];
 export type Hold = components['schemas']['Hold'];
 export type Holder = components['schemas']['Holder'];
 export type JoinAnswer = components['schemas']['JoinAnswer'];
+export type LastRun = components['schemas']['LastRun'];
 export type LeaveAnswer = components['schemas']['LeaveAnswer'];
 export type LineEntry = components['schemas']['LineEntry'];
 export type LinePage = components['schemas']['LinePage'];
 export type Live = components['schemas']['Live'];
 export type Login = components['schemas']['Login'];
+export type Machine = components['schemas']['Machine'];
 export type Me = components['schemas']['Me'];
 export type NewEvent = components['schemas']['NewEvent'];
 export type NewException = components['schemas']['NewException'];
 export type NewIssue = components['schemas']['NewIssue'];
 export type NewSale = components['schemas']['NewSale'];
 export type NewSection = components['schemas']['NewSection'];
+export type Node = components['schemas']['Node'];
 export type OperatorEvent = components['schemas']['OperatorEvent'];
 export type OperatorEvents = components['schemas']['OperatorEvents'];
 export type OperatorSale = components['schemas']['OperatorSale'];
@@ -2698,6 +3071,22 @@ export type ReportPeople = components['schemas']['ReportPeople'];
 export type ReportTimes = components['schemas']['ReportTimes'];
 export type ReportWaits = components['schemas']['ReportWaits'];
 export type Reset = components['schemas']['Reset'];
+export type RunAsked = components['schemas']['RunAsked'];
+export type RunCheck = components['schemas']['RunCheck'];
+export type RunCheckSoFar = components['schemas']['RunCheckSoFar'];
+export type RunColumns = components['schemas']['RunColumns'];
+export type RunDefaults = components['schemas']['RunDefaults'];
+export type RunFrame = components['schemas']['RunFrame'];
+export type RunGenerator = components['schemas']['RunGenerator'];
+export type RunInList = components['schemas']['RunInList'];
+export type RunLately = components['schemas']['RunLately'];
+export type RunList = components['schemas']['RunList'];
+export type RunnerShown = components['schemas']['RunnerShown'];
+export type RunProgress = components['schemas']['RunProgress'];
+export type RunShown = components['schemas']['RunShown'];
+export type RunSlo = components['schemas']['RunSlo'];
+export type RunStatus = components['schemas']['RunStatus'];
+export type RunStopped = components['schemas']['RunStopped'];
 export type SaleCreated = components['schemas']['SaleCreated'];
 export type SaleFacts = components['schemas']['SaleFacts'];
 export type SaleFigures = components['schemas']['SaleFigures'];
@@ -2707,6 +3096,7 @@ export type SaleSignals = components['schemas']['SaleSignals'];
 export type SaleStatsAnswer = components['schemas']['SaleStatsAnswer'];
 export type Scan = components['schemas']['Scan'];
 export type Scanned = components['schemas']['Scanned'];
+export type ScenarioShown = components['schemas']['ScenarioShown'];
 export type SealChain = components['schemas']['SealChain'];
 export type SeatFacts = components['schemas']['SeatFacts'];
 export type SeatingSection = components['schemas']['SeatingSection'];
@@ -2718,6 +3108,7 @@ export type Session = components['schemas']['Session'];
 export type Setup = components['schemas']['Setup'];
 export type SignalMinute = components['schemas']['SignalMinute'];
 export type SignalsOfAccount = components['schemas']['SignalsOfAccount'];
+export type Simulation = components['schemas']['Simulation'];
 export type Status = components['schemas']['Status'];
 export type Ticket = components['schemas']['Ticket'];
 export type TicketFacts = components['schemas']['TicketFacts'];
@@ -4576,7 +4967,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["DemoSaleSet"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -4641,7 +5034,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
             };
             /** @description sale_not_found */
             404: {
@@ -4676,12 +5071,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {run_id, sale_id, scenario, status} */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RunAsked"];
+                };
             };
             /** @description invalid_scenario */
             400: {
@@ -4741,12 +5137,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description {run_id, scenario, sale_id, status, passed, failures, checks, metrics, ..} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RunShown"];
+                };
             };
             /** @description run_not_found */
             404: {
@@ -4984,12 +5381,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description {run_id, status} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RunStopped"];
+                };
             };
             /** @description run_not_found */
             404: {
@@ -5018,6 +5416,10 @@ export interface operations {
                 after?: string;
                 /** @description 1 to 200; 200 where it is left out. */
                 limit?: string;
+                /** @description Only runs of this scenario. */
+                scenario?: string;
+                /** @description Only runs in this state, such as `failed`. */
+                status?: string;
             };
             header?: never;
             path?: never;
@@ -5025,12 +5427,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description {runs, next_after, scenarios} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["RunList"];
+                };
             };
             /** @description invalid_field */
             422: {
@@ -5065,12 +5468,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description {sale_id, message} */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["DemoSaleSet"];
+                };
             };
             422: {
                 headers: {

@@ -111,6 +111,7 @@ pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Pl
         funnel: Reached::ALL.iter().map(|(stage, name)| (*name, recorded.count(*stage))).collect(),
         endings: played.endings.clone(),
         series: report::points(recorded, &first.samples, prepared.doors_us),
+        other_sales: played.sales[1..].iter().map(|sale| report::of_sale(&sale.samples, prepared.doors_us)).collect(),
         environment: Environment {
             generator_cpu_share: played.cpu_share,
             generator_peak_memory_mib: played.peak_memory_mib,

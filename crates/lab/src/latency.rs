@@ -101,6 +101,15 @@ impl ByOp {
         self.0[record.op as usize].add(record, lag_us);
     }
 
+    /// The generator's own delay, of all operations.
+    pub(crate) fn lag(&self) -> Histogram<u64> {
+        let mut all = histogram();
+        for one in &self.0 {
+            all.add(&one.lag).expect("both grow as needed");
+        }
+        all
+    }
+
     pub(crate) fn all(&self) -> Latencies {
         let mut all = Latencies::default();
         for one in &self.0 {

@@ -23,6 +23,7 @@ mod history;
 mod judge;
 mod knobs;
 mod latency;
+mod live;
 mod metrics;
 mod names;
 mod net;

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::plan::Shape;
+use crate::live::{Columns, Frame, Generator, Lately, Live, at_work};
+use crate::plan::{Plan, Shape};
 use crate::preview::sparkline;
 use crate::record::{Reached, Second};
 use crate::sampler::Samples;
+use crate::slo::Slo;
 use crate::so_far::SoFarCheck;
 use crate::stage::Stage;
 
@@ -65,6 +68,16 @@ pub struct Progress {
     pub depths: Vec<u64>,
     /// What can be judged already.
     pub so_far: Vec<SoFarCheck>,
+    /// Fans who have come and are not done.
+    pub at_work: u64,
+    /// Nothing before the doors.
+    pub since_doors_sec: Option<u64>,
+    /// What the run is to be; nothing of it changes.
+    pub(crate) frame: Frame,
+    /// The last complete seconds.
+    pub(crate) lately: Option<Lately>,
+    pub(crate) generator: Generator,
+    pub(crate) series: Columns,
 }
 
 /// As many seconds of the line as fit beside the words.
@@ -104,13 +117,23 @@ impl fmt::Display for Progress {
     }
 }
 
+/// A run as it is shown.
+pub(crate) struct Watched {
+    stage: Stage,
+    shape: Shape,
+    frame: Frame,
+    samples: Samples,
+    live: Live,
+}
+
 /// Shows progress once a second until it is dropped.
-pub(crate) async fn show(mode: ProgressMode, stage: Stage, shape: Shape, samples: Samples) {
+pub(crate) async fn show(mode: ProgressMode, mut watched: Watched) {
     let mut last_requests = 0;
     let mut terminal = Terminal::default();
+    let clock = watched.stage.clock;
     loop {
-        stage.clock.sleep_until(stage.clock.now_us() + 1_000_000 - stage.clock.now_us() % 1_000_000).await;
-        let mut progress = look(&stage, shape, &samples);
+        clock.sleep_until(clock.now_us() + 1_000_000 - clock.now_us() % 1_000_000).await;
+        let mut progress = watched.look();
         let requests = progress.requests_per_sec;
         progress.requests_per_sec = requests - last_requests;
         last_requests = requests;
@@ -166,32 +189,59 @@ impl Drop for Terminal {
     }
 }
 
-fn look(stage: &Stage, shape: Shape, samples: &Samples) -> Progress {
-    let now = stage.clock.now_us();
-    let phase = match now.checked_sub(stage.doors_us) {
-        Some(since) => shape.phase(since).into(),
-        None => format!("doors in {} s", (stage.doors_us - now).div_ceil(1_000_000)),
-    };
-    let depths = samples.all().iter().filter_map(|sample| Some(sample.stats.as_ref()?.waiting)).collect();
-    stage.recorder.look(|recorded| {
-        let sum = |of: fn(&Second) -> u64| recorded.seconds.iter().map(of).sum();
-        let requests = sum(|second| second.requests);
-        Progress {
-            phase,
-            elapsed_sec: now / 1_000_000,
-            sale_id: stage.sales.first().map(|sale| sale.sale_id.to_string()).unwrap_or_default(),
-            queue_depth: samples.last_stats().map(|stats| stats.waiting),
-            joined: recorded.count(Reached::Joined),
-            admitted: recorded.count(Reached::Admitted),
-            tickets_sold: recorded.tickets,
-            requests_per_sec: requests,
-            errors: sum(|second| second.failed),
-            requests_total: requests,
-            blocked_total: sum(|second| second.refused),
-            depths,
-            so_far: recorded.so_far.checks(),
-        }
-    })
+impl Watched {
+    pub(crate) fn new(stage: Stage, plan: &Plan, slos: &[Slo], own_sale: bool, samples: Samples) -> Self {
+        let (shape, first) = (plan.shape, plan.sales.first().filter(|_| own_sale));
+        let frame = Frame {
+            ramp_up_ms: shape.ramp_up_us / 1_000,
+            steady_ms: shape.steady_us / 1_000,
+            ramp_down_ms: shape.ramp_down_us / 1_000,
+            fans: plan.fans.len() as u64,
+            admit_per_minute: first.map(|sale| sale.admit_per_minute),
+            waiting_room_cap: first.map(|sale| sale.waiting_room_cap),
+            total_seats: first.map(|sale| sale.total_seats),
+            sales: stage.sales.len(),
+            slos: slos.iter().map(|slo| slo.text.clone()).collect(),
+        };
+        Watched { stage, shape, frame, samples, live: Live::default() }
+    }
+
+    fn look(&mut self) -> Progress {
+        let Watched { stage, shape, frame, samples, live } = self;
+        let now = stage.clock.now_us();
+        let phase = match now.checked_sub(stage.doors_us) {
+            Some(since) => shape.phase(since).into(),
+            None => format!("doors in {} s", (stage.doors_us - now).div_ceil(1_000_000)),
+        };
+        let samples = samples.all();
+        let depths: Vec<u64> = samples.iter().filter_map(|sample| Some(sample.stats.as_ref()?.waiting)).collect();
+        stage.recorder.look(|recorded| {
+            let sum = |of: fn(&Second) -> u64| recorded.seconds.iter().map(of).sum();
+            let requests = sum(|second| second.requests);
+            live.follow(recorded, &samples, stage.doors_us, now);
+            Progress {
+                phase,
+                elapsed_sec: now / 1_000_000,
+                sale_id: stage.sales.first().map(|sale| sale.sale_id.to_string()).unwrap_or_default(),
+                queue_depth: depths.last().copied(),
+                joined: recorded.count(Reached::Joined),
+                admitted: recorded.count(Reached::Admitted),
+                tickets_sold: recorded.tickets,
+                requests_per_sec: requests,
+                errors: sum(|second| second.failed),
+                requests_total: requests,
+                blocked_total: sum(|second| second.refused),
+                depths,
+                so_far: recorded.so_far.checks(),
+                at_work: at_work(recorded, stage.ended.load(Ordering::Relaxed)),
+                since_doors_sec: now.checked_sub(stage.doors_us).map(|us| us / 1_000_000),
+                frame: frame.clone(),
+                lately: live.lately(recorded),
+                generator: live.generator(recorded, now),
+                series: live.columns(),
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -218,6 +268,12 @@ mod tests {
                 check("probes turned away", 0, 0),
                 check("tickets in one order", 5, broken),
             ],
+            at_work: 340,
+            since_doors_sec: Some(9),
+            frame: Frame::default(),
+            lately: None,
+            generator: Generator::default(),
+            series: Columns::default(),
         }
     }
 

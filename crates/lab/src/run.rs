@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -20,7 +21,7 @@ use crate::knobs::Knobs;
 use crate::net::{Conn, Target};
 use crate::operator::{Account, Live, OPERATOR_LIMIT, Operator, SAMPLE_LIMIT, SaleFacts, check_words};
 use crate::plan::{Plan, SalePlan};
-use crate::progress::{self, ProgressMode};
+use crate::progress::{self, ProgressMode, Watched};
 use crate::record::Recorder;
 use crate::report::Report;
 use crate::sampler::{self, Sample, Samples};
@@ -38,7 +39,7 @@ const OPEN_SALE_LEAD_US: u64 = 200_000;
 /// Everything a run needs; nothing is read from the environment.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// One of `scenarios::list()` that is ready.
+    /// One of `scenarios::list()`.
     pub scenario: String,
     pub knobs: Knobs,
     /// `http://host:port` of the server.
@@ -242,7 +243,8 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
         .zip(&samples)
         .map(|(sale, samples)| tokio::spawn(sampler::run(operator(), clock, sale.sale_id.clone(), samples.clone())))
         .collect();
-    let showing = tokio::spawn(progress::show(options.progress.clone(), stage.clone(), plan.shape, samples[0].clone()));
+    let watched = Watched::new(stage.clone(), plan, &prepared.slos, options.sale_id.is_none(), samples[0].clone());
+    let showing = tokio::spawn(progress::show(options.progress.clone(), watched));
     let (cpu_before, load_began) = (environment::thread_cpu_us(), clock.now_us());
 
     let mut fans = JoinSet::new();
@@ -259,6 +261,7 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
         tokio::select! {
             ended = fans.join_next() => match ended {
                 Some(Ok((number, ending))) => {
+                    stage.ended.fetch_add(1, Ordering::Relaxed);
                     *endings.entry(ending.name()).or_default() += 1;
                     if ending == Ending::Unfinished {
                         unfinished.insert(number);

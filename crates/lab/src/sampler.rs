@@ -18,18 +18,13 @@ pub(crate) struct Sample {
     pub(crate) live: Option<Live>,
 }
 
-/// The samples so far; the progress line looks at the last one.
+/// The samples so far.
 #[derive(Clone, Default)]
 pub(crate) struct Samples(Arc<Mutex<Vec<Sample>>>);
 
 impl Samples {
     pub(crate) fn push(&self, sample: Sample) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
-    }
-
-    pub(crate) fn last_stats(&self) -> Option<Stats> {
-        let samples = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        samples.iter().rev().find_map(|sample| sample.stats.clone())
     }
 
     pub(crate) fn all(&self) -> Vec<Sample> {

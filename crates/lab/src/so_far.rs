@@ -21,7 +21,13 @@ pub(crate) struct SoFar {
     moved_on: HashSet<(u32, u8)>,
     /// The order that each ticket was told in.
     tickets: HashMap<Box<str>, Box<str>>,
+    /// Whose each position is.
+    owners: HashMap<(u64, u8), u32>,
+    /// Of each sale, in the order of the answers: when one came, and the highest position that had been told by then.
+    told: HashMap<u8, Vec<(u64, u64)>>,
     kept: Count,
+    in_order: Count,
+    one_fan_each: Count,
     turned_away: Count,
     told_once: Count,
 }
@@ -50,7 +56,12 @@ impl SoFar {
             return;
         }
         match record.value() {
-            Some(Value::Join { position, created }) => self.place((record.fan, record.sale), *position, *created),
+            Some(Value::Join { position, created }) => {
+                if *created {
+                    self.given(record, *position);
+                }
+                self.place((record.fan, record.sale), *position, *created);
+            }
             Some(Value::Status { position, state, .. }) => {
                 self.place((record.fan, record.sale), *position, false);
                 if state.is_over() {
@@ -65,6 +76,21 @@ impl SoFar {
             }
             _ => {}
         }
+    }
+
+    /// A position that was given between the send and the answer: above all that were told before the send, and nobody else's.
+    fn given(&mut self, record: &Record, position: u64) {
+        let owner = *self.owners.entry((position, record.sale)).or_insert(record.fan);
+        self.one_fan_each.add(owner == record.fan);
+        let told = self.told.entry(record.sale).or_default();
+        let before = told.partition_point(|(at_us, _)| *at_us < record.sent_us);
+        if let Some((_, highest)) = before.checked_sub(1).map(|last| told[last]) {
+            self.in_order.add(position > highest);
+        }
+        let highest = told.last().map_or(position, |(_, highest)| position.max(*highest));
+        // Two answers may be noted in the other order than they came by a hair.
+        let at_us = told.last().map_or(record.received_us, |(at_us, _)| record.received_us.max(*at_us));
+        told.push((at_us, highest));
     }
 
     fn place(&mut self, fan: (u32, u8), position: u64, created: bool) {
@@ -83,6 +109,8 @@ impl SoFar {
         let check = |name, count: Count| SoFarCheck { name, checked: count.checked, broken: count.broken };
         vec![
             check("places kept", self.kept),
+            check("joins in order", self.in_order),
+            check("one fan a place", self.one_fan_each),
             check("probes turned away", self.turned_away),
             check("tickets in one order", self.told_once),
         ]
@@ -134,8 +162,24 @@ mod tests {
             record(Op::Seats, Why::ProbeUnadmitted, refused),
             record(Op::Seats, Why::ProbeUnadmitted, Outcome::Ok(Value::Accepted)),
         ];
-        assert_eq!(broken(&probes)[1], (2, 1));
+        assert_eq!(broken(&probes)[3], (2, 1));
         let sold = [checkout("o1", "t1"), checkout("o1", "t1"), checkout("o2", "t1")];
-        assert_eq!(broken(&sold)[2], (3, 1));
+        assert_eq!(broken(&sold)[4], (3, 1));
+    }
+
+    #[test]
+    fn a_join_that_gets_a_place_before_one_acknowledged_earlier_is_an_inversion_and_overlapping_ones_are_not() {
+        let join = |fan, position, sent_us, received_us| Record {
+            fan,
+            sent_us,
+            received_us,
+            ..record(Op::Join, Why::Journey, Outcome::Ok(Value::Join { position, created: true }))
+        };
+        let overlapping = [join(1, 2, 10, 20), join(2, 1, 15, 25)];
+        assert_eq!(broken(&overlapping)[1], (0, 0), "either may be first");
+        let late = [join(1, 2, 10, 20), join(2, 1, 21, 25)];
+        assert_eq!(broken(&late)[1], (1, 1));
+        let shared = [join(1, 2, 10, 20), join(2, 2, 12, 25)];
+        assert_eq!(broken(&shared)[2], (2, 1));
     }
 }

@@ -1,6 +1,7 @@
 //! What all virtual fans of one run share: clock, recorder, target, sales, and the word that it is over.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(crate) struct Stage {
     pub(crate) doors_us: u64,
     pub(crate) news: Arc<News>,
     pub(crate) spare: Arc<Spare>,
+    /// Fans who are done, however it ended.
+    pub(crate) ended: Arc<AtomicU64>,
     /// Connections that fans share, where there are too many for one each.
     pub(crate) shared: Option<Arc<Shared>>,
     over: watch::Receiver<bool>,
@@ -133,7 +136,8 @@ impl Stage {
         let (sales, news) = (sales.into(), Arc::new(news));
         let spare = Spare::for_connections(if fans > FANS_WITH_OWN { CONNECTIONS } else { fans });
         let shared = Shared::for_fans(fans, &target, &spare);
-        (Stage { clock, recorder, target, sales, seed, run_tag, doors_us, news, spare, shared, over }, curtain)
+        let ended = Arc::default();
+        (Stage { clock, recorder, target, sales, seed, run_tag, doors_us, news, spare, ended, shared, over }, curtain)
     }
 
     /// Runs `work` unless the run ends first: then `None`.

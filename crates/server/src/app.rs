@@ -12,6 +12,7 @@ use store::lease::Lead;
 use store::payment::{Provider, Simulated};
 use store::{Failure, Store};
 use tokio::time::timeout;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::admission::Admissions;
@@ -28,6 +29,7 @@ use crate::problem::Problem;
 use crate::proof_of_work::ProofOfWork;
 use crate::redis::Redis;
 use crate::router;
+use crate::runners::Runners;
 use crate::session::SessionCookie;
 use crate::signals::Signals;
 use crate::streams::Streams;
@@ -49,13 +51,25 @@ const OPERATOR_TIMES: u32 = 8;
 const RUN_STREAMS_MAX: usize = 32;
 
 /// A load scenario, as whoever starts the node knows them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     pub name: &'static str,
     /// The failure in the world that it stands for.
     pub stands_for: &'static str,
-    /// False for one that comes with a later version.
-    pub ready: bool,
+    /// It makes its own sales: one that is there cannot be given.
+    pub own_sale_only: bool,
+}
+
+/// What a run is where its wish does not say: the lab's own, for the pages to begin with.
+#[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
+pub struct RunDefaults {
+    pub ramp_up_ms: u64,
+    pub steady_ms: u64,
+    pub ramp_down_ms: u64,
+    pub admit_per_minute: u64,
+    pub waiting_room_cap: u64,
+    pub total_seats: u64,
+    pub seed: u64,
 }
 
 /// Where ids come from.
@@ -94,6 +108,9 @@ pub struct App {
     /// Who watches load runs: apart, so that they take no place of the fans'.
     pub run_streams: Arc<Streams>,
     pub scenarios: Vec<Scenario>,
+    pub run_defaults: RunDefaults,
+    /// Heard of by this node.
+    pub runners: Runners,
     pub patience: Option<Duration>,
     /// This life of this node.
     pub instance: Uuid,
@@ -115,6 +132,7 @@ pub struct Outside {
     pub streams_max: usize,
     /// What load runs there are.
     pub scenarios: Vec<Scenario>,
+    pub run_defaults: RunDefaults,
     /// How long a request waits for its write, which goes on without it. `None`: for ever.
     pub patience: Option<Duration>,
     /// Only in tests: see [`store::Options`].
@@ -140,7 +158,17 @@ pub enum StartError {
 impl App {
     /// Opens the store, migrates it, loads the read model; takes the lease, where nobody else could.
     pub async fn start(config: Config, outside: Outside) -> Result<Shared, StartError> {
-        let Outside { clock, ids, cores, connections, streams_max, scenarios, patience, hand_driven_from } = outside;
+        let Outside {
+            clock,
+            ids,
+            cores,
+            connections,
+            streams_max,
+            scenarios,
+            run_defaults,
+            patience,
+            hand_driven_from,
+        } = outside;
         // Before the data is touched.
         let ticket_key = config.ticket_key_file.as_deref().map(TicketSigner::read).transpose()?;
         let instance = ids.next();
@@ -190,6 +218,8 @@ impl App {
             streams: Arc::new(Streams::new(streams_max)),
             run_streams: Arc::new(Streams::new(RUN_STREAMS_MAX)),
             scenarios,
+            run_defaults,
+            runners: Runners::default(),
             patience,
             started_at: clock.wall(),
             config,

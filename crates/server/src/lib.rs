@@ -23,6 +23,7 @@ pub mod proof_of_work;
 pub mod redis;
 pub mod router;
 pub mod routes;
+pub mod runners;
 pub mod session;
 pub mod signals;
 pub mod source;

@@ -16,7 +16,7 @@ use server::config::{DEV_ADMIN_KEY, Secret, Settings};
 pub(crate) use self::audit::{AuditCommand, AuditVerifyArgs};
 use self::bench::BENCH_EXAMPLES;
 pub(crate) use self::bench::{BenchArgs, BenchBareArgs, Measure};
-pub(crate) use self::lab::{CompareArgs, LabCommand, PlanArgs, ReplayArgs, ReportArgs, RunnerArgs, ScenariosArgs};
+pub(crate) use self::lab::{CompareArgs, LabCommand, PlanArgs, ReplayArgs, ReportArgs, RunnerArgs};
 use self::scan_verify::SCAN_VERIFY_EXAMPLES;
 pub(crate) use self::scan_verify::ScanVerifyArgs;
 use self::sim::SIM_EXAMPLES;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use lab::{LabError, Trace};
 
-use crate::cli::{CompareArgs, LabCommand, PlanArgs, ReplayArgs, ReportArgs, ScenariosArgs};
+use crate::cli::{CompareArgs, LabCommand, PlanArgs, ReplayArgs, ReportArgs};
 use crate::runner;
 use crate::sim::{self, Plan};
 
@@ -16,7 +16,7 @@ const FILE_LIMIT: u64 = 64 << 20;
 
 pub(crate) fn run(command: &LabCommand) -> anyhow::Result<ExitCode> {
     sim::judged(match command {
-        LabCommand::Scenarios(args) => scenarios(args),
+        LabCommand::Scenarios => scenarios(),
         LabCommand::Plan(args) => plan(args),
         LabCommand::Report(args) => report(args),
         LabCommand::Compare(args) => compare(args),
@@ -25,12 +25,9 @@ pub(crate) fn run(command: &LabCommand) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn scenarios(args: &ScenariosArgs) -> anyhow::Result<ExitCode> {
-    let listed = lab::scenarios::list().iter().filter(|info| info.ready || !args.ready);
-    let line = |info: &lab::scenarios::ScenarioInfo| {
-        format!("{}\t{}\t{}\n", info.name, if info.ready { "ready" } else { "later" }, info.stands_for)
-    };
-    say(&listed.map(line).collect::<String>())?;
+fn scenarios() -> anyhow::Result<ExitCode> {
+    let line = |info: &lab::scenarios::ScenarioInfo| format!("{}\t{}\n", info.name, info.stands_for);
+    say(&lab::scenarios::list().iter().map(line).collect::<String>())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,7 @@ mod delivery;
 mod desk;
 mod entered;
 mod found;
+mod machine;
 mod run;
 pub(crate) mod supervise;
 
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use self::desk::{Desk, Refused, Silent};
+use self::machine::Machine;
 use self::run::Rig;
 use crate::cli::RunnerArgs;
 use crate::real::{self, SystemIds};
@@ -36,13 +38,15 @@ const ASK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 pub(crate) fn run(args: &RunnerArgs) -> anyhow::Result<ExitCode> {
     lab::check_target(args.target.base_url(), args.remote)?;
     let admin_key = args.target.admin_key()?.to_owned();
-    real::raise_open_files();
+    let machine = Machine::with(real::raise_open_files());
     let scratch = tempfile::tempdir().context("making a temporary folder")?;
     let rig = Rig {
         desk: match args.runner_key() {
             Some(key) => Desk::of_runner(args.target.base_url(), key),
             None => Desk::of_operator(args.target.base_url(), &admin_key),
         },
+        name: args.name().map_or_else(|| format!("runner {}", SystemIds.next()), str::to_owned),
+        machine,
         base_url: args.target.base_url().to_owned(),
         admin_key,
         out_dir: args.out.clone().unwrap_or_else(|| scratch.path().to_owned()),
@@ -50,26 +54,25 @@ pub(crate) fn run(args: &RunnerArgs) -> anyhow::Result<ExitCode> {
         remote: args.remote,
         judge_times: !args.no_time_limits,
     };
-    let name = args.name().map_or_else(|| format!("runner {}", SystemIds.next()), str::to_owned);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let shutdown = signals::shutdown()?;
         let alone = if args.with_parent { input_ends()? } else { watch::channel(false).1 };
         tokio::select! {
-            worked = work(&rig, &name, shutdown) => worked,
+            worked = work(&rig, shutdown) => worked,
             // Whoever started it is gone: there is nobody to deliver to.
             () = turned(alone) => Ok(ExitCode::SUCCESS),
         }
     })
 }
 
-async fn work(rig: &Rig, name: &str, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
+async fn work(rig: &Rig, mut shutdown: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
     let mut pause = ASK_EVERY;
     loop {
         let asked = tokio::select! {
             biased;
             () = turned(shutdown.clone()) => return Ok(ExitCode::SUCCESS),
-            asked = rig.desk.claim(name) => asked,
+            asked = rig.desk.claim(&rig.name, rig.machine.told()) => asked,
         };
         match asked {
             Ok(Some(work)) => {

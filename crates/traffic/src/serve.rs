@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use server::app::{App, Outside, Scenario, Shared, StartError};
+use server::app::{App, Outside, RunDefaults, Scenario, Shared, StartError};
 use server::config::{Config, ConfigError};
 use server::listener::{ConnectionCounts, ConnectionLimits, Listener};
 use server::{follow, redis, router, routes, worker};
@@ -123,6 +123,7 @@ async fn start(
         connections,
         streams_max: limits.streams_max(),
         scenarios: scenarios(),
+        run_defaults: run_defaults(),
         patience: Some(PATIENCE),
         hand_driven_from: None,
     };
@@ -142,9 +143,26 @@ async fn start(
 
 /// What the lab knows: the server accepts no other.
 fn scenarios() -> Vec<Scenario> {
-    let known =
-        |one: &lab::scenarios::ScenarioInfo| Scenario { name: one.name, stands_for: one.stands_for, ready: one.ready };
+    let known = |one: &lab::scenarios::ScenarioInfo| Scenario {
+        name: one.name,
+        stands_for: one.stands_for,
+        own_sale_only: one.own_sale_only,
+    };
     lab::scenarios::list().iter().map(known).collect()
+}
+
+/// What the lab takes where nothing else is asked for.
+fn run_defaults() -> RunDefaults {
+    let knobs = lab::Knobs::default();
+    RunDefaults {
+        ramp_up_ms: knobs.ramp_up_ms(),
+        steady_ms: knobs.steady_ms(),
+        ramp_down_ms: knobs.ramp_down_ms(),
+        admit_per_minute: knobs.admit_per_minute(),
+        waiting_room_cap: knobs.waiting_room_cap(),
+        total_seats: knobs.total_seats(),
+        seed: knobs.seed(),
+    }
 }
 
 /// The worker, where this process is one.

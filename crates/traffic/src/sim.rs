@@ -47,8 +47,7 @@ pub(crate) fn judged(outcome: anyhow::Result<ExitCode>) -> anyhow::Result<ExitCo
 fn list_scenarios() {
     eprintln!("Which scenario? traffic sim <SCENARIO>, or make sim SCENARIO=<SCENARIO>:\n");
     for info in lab::scenarios::list() {
-        let later = if info.ready { "" } else { "  (later version)" };
-        eprintln!("  {:<24} {}{later}", info.name, info.stands_for);
+        eprintln!("  {:<24} {}", info.name, info.stands_for);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::validity::ValidityRow;
 use crate::verdict::Verdict;
 
 pub use compare::{Comparison, compare};
-pub(crate) use series::{Point, Step, metrics, points, refusals, steps};
+pub(crate) use series::{OfSale, Point, Step, metrics, of_sale, point, points, refusals, steps};
 pub(crate) use text::Text;
 
 const SCHEMA: &str = "traffic.loadrun/1";
@@ -54,6 +54,8 @@ pub struct Report {
     pub(crate) funnel: Vec<(&'static str, u64)>,
     pub(crate) endings: BTreeMap<String, u64>,
     pub(crate) series: Vec<Point>,
+    /// What the server said of each of the run's other sales, in order, on the same time axis.
+    pub(crate) other_sales: Vec<Vec<OfSale>>,
     pub(crate) environment: Environment,
     pub(crate) knobs: Vec<KnobRow>,
     pub(crate) notes: Vec<String>,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Refusals;
 use crate::history::{Op, Outcome};
-use crate::record::{Reached, Recorded};
+use crate::operator::Stats;
+use crate::record::{Reached, Recorded, Second};
 use crate::sampler::Sample;
 
 /// One operation; times in milliseconds.
@@ -46,10 +47,50 @@ pub(crate) struct Point {
     pub(crate) response_p99_ms: Option<f64>,
     /// By the server's sample in this second; missing is a gap, never zero.
     pub(crate) queue_depth: Option<u64>,
+    pub(crate) called: Option<u64>,
+    pub(crate) returning: Option<u64>,
     pub(crate) inside: Option<u64>,
+    pub(crate) bought: Option<u64>,
+    /// Places that ended without a ticket: expired, or given up.
+    pub(crate) gone: Option<u64>,
     pub(crate) available_seats: Option<u64>,
     pub(crate) held_seats: Option<u64>,
     pub(crate) tickets_sold: Option<u64>,
+}
+
+/// What the server said of one sale in one second.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct OfSale {
+    second: u64,
+    queue_depth: u64,
+    called: u64,
+    returning: u64,
+    inside: u64,
+    bought: u64,
+    gone: u64,
+    available_seats: u64,
+    held_seats: u64,
+    tickets_sold: u64,
+}
+
+/// A second without a sample is not there.
+pub(crate) fn of_sale(samples: &[Sample], doors_us: u64) -> Vec<OfSale> {
+    let of = |sample: &Sample| {
+        let (stats, since_us) = (sample.stats.as_ref()?, sample.at_us.checked_sub(doors_us)?);
+        Some(OfSale {
+            second: since_us / 1_000_000,
+            queue_depth: stats.waiting,
+            called: stats.called,
+            returning: stats.returning,
+            inside: stats.inside,
+            bought: stats.bought,
+            gone: stats.expired + stats.left,
+            available_seats: stats.available_seats,
+            held_seats: stats.held_seats,
+            tickets_sold: stats.tickets_sold,
+        })
+    };
+    samples.iter().filter_map(of).collect()
 }
 
 fn ms(us: u64) -> f64 {
@@ -107,28 +148,33 @@ pub(crate) fn points(recorded: &Recorded, samples: &[Sample], doors_us: u64) -> 
             stats.insert(since / 1_000_000, counts);
         }
     }
-    let point = |(second, of): (u64, &crate::record::Second)| {
-        let at = |q| (!of.response.is_empty()).then(|| quantile(&of.response, q));
-        let counts = stats.get(&second);
-        Point {
-            second,
-            requests: of.requests,
-            failed: of.failed,
-            refused: of.refused,
-            joined: of.joined,
-            admitted: of.admitted,
-            tickets: of.tickets,
-            response_p50_ms: at(0.50),
-            response_p95_ms: at(0.95),
-            response_p99_ms: at(0.99),
-            queue_depth: counts.map(|stats| stats.waiting),
-            inside: counts.map(|stats| stats.inside),
-            available_seats: counts.map(|stats| stats.available_seats),
-            held_seats: counts.map(|stats| stats.held_seats),
-            tickets_sold: counts.map(|stats| stats.tickets_sold),
-        }
-    };
-    (0..).zip(&recorded.seconds).map(point).collect()
+    (0..).zip(&recorded.seconds).map(|(second, of)| point(second, of, stats.get(&second).copied())).collect()
+}
+
+/// One second, and what the server said of itself in it.
+pub(crate) fn point(second: u64, of: &Second, counts: Option<&Stats>) -> Point {
+    let at = |q| (!of.response.is_empty()).then(|| quantile(&of.response, q));
+    Point {
+        second,
+        requests: of.requests,
+        failed: of.failed,
+        refused: of.refused,
+        joined: of.joined,
+        admitted: of.admitted,
+        tickets: of.tickets,
+        response_p50_ms: at(0.50),
+        response_p95_ms: at(0.95),
+        response_p99_ms: at(0.99),
+        queue_depth: counts.map(|stats| stats.waiting),
+        called: counts.map(|stats| stats.called),
+        returning: counts.map(|stats| stats.returning),
+        inside: counts.map(|stats| stats.inside),
+        bought: counts.map(|stats| stats.bought),
+        gone: counts.map(|stats| stats.expired + stats.left),
+        available_seats: counts.map(|stats| stats.available_seats),
+        held_seats: counts.map(|stats| stats.held_seats),
+        tickets_sold: counts.map(|stats| stats.tickets_sold),
+    }
 }
 
 /// The metrics other tools of this kind call by these names.

@@ -6,11 +6,11 @@ use axum::Json;
 use axum::extract::{Query, Request, State};
 use domain::caps::Caps;
 use domain::money::Currency;
-use domain::sale::{CancelledSeats, Terms};
+use domain::sale::{CancelledSeats, Phase, Terms};
 use domain::seat_map::Seating;
-use domain::{EventId, Money, Refusal, SaleId};
+use domain::{EventId, Money, Refusal, SaleId, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::audit::Act;
 use store::catalog::{AdoptDemoSale, CreateEvent, DemoSale, Event};
 use utoipa::{IntoParams, ToSchema};
@@ -20,7 +20,7 @@ use super::admin::name;
 use super::keyed;
 use super::new_sale::make_sale;
 use super::runs;
-use crate::app::{App, Shared};
+use crate::app::{App, RunDefaults, Shared};
 use crate::body::{self, FAN_BYTES_MAX};
 use crate::extract::Demo;
 use crate::problem::Problem;
@@ -40,6 +40,57 @@ pub struct DemoConfig {
     max_concurrent: u32,
     max_steady: String,
     default_vus: u32,
+    /// What a run is where its wish does not say.
+    defaults: RunDefaults,
+}
+
+/// The demo sale from now on.
+#[derive(Serialize, ToSchema)]
+pub struct DemoSaleSet {
+    #[schema(value_type = String)]
+    sale_id: SaleId,
+    message: &'static str,
+}
+
+/// The live figures of a sale, by the server's own counts, and of the node that answers.
+#[derive(Serialize, ToSchema)]
+pub struct Dashboard {
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+    #[schema(value_type = String)]
+    sale_id: SaleId,
+    #[schema(value_type = String)]
+    phase: Phase,
+    /// People waiting now.
+    queue_depth: i64,
+    next_admit_position: i64,
+    admitted_count: i64,
+    joined: i64,
+    called: i64,
+    inside: i64,
+    returning: i64,
+    tickets_sold: i64,
+    unique_buyers: i64,
+    /// Of fans; `held_seats` are the seats in them.
+    active_holds: i64,
+    held_seats: i64,
+    available_seats: i64,
+    total_seats: i64,
+    admit_per_minute: i64,
+    waiting_room_cap: i64,
+    health: &'static str,
+    error_rate_pct: f64,
+    requests_per_sec_approx: i64,
+    last_latency_ms: f64,
+    node: Node,
+    simulation: runs::Simulation,
+}
+
+/// The node that answers, since it started.
+#[derive(Serialize, ToSchema)]
+pub struct Node {
+    requests_total: u64,
+    blocked_total: u64,
 }
 
 #[derive(Default, Deserialize, ToSchema)]
@@ -80,27 +131,28 @@ pub async fn config(State(app): State<Shared>) -> Result<Json<DemoConfig>, Probl
         max_concurrent: caps.max_concurrent,
         max_steady: format!("{}s", caps.max_steady_sec),
         default_vus: caps.default_vus,
+        defaults: app.run_defaults,
     }))
 }
 
 /// Makes a new demo sale. The old one goes on by itself.
 #[utoipa::path(post, path = "/v1/demo/reset", tag = "lab", request_body = Reset,
-    responses((status = 200, description = "{sale_id, message}"), (status = 422)))]
-pub async fn reset(State(app): State<Shared>, _: Demo, request: Request) -> Result<Json<Value>, Problem> {
+    responses((status = 200, body = DemoSaleSet), (status = 422)))]
+pub async fn reset(State(app): State<Shared>, _: Demo, request: Request) -> Result<Json<DemoSaleSet>, Problem> {
     let asked: Reset = body::json_or_default(request, FAN_BYTES_MAX).await?;
     let task = Arc::clone(&app);
-    let sale = app.detached_long(async move { new_demo_sale(&task, &asked).await }).await?;
-    Ok(Json(json!({ "sale_id": sale, "message": "A new demo sale is open." })))
+    let sale_id = app.detached_long(async move { new_demo_sale(&task, &asked).await }).await?;
+    Ok(Json(DemoSaleSet { sale_id, message: "A new demo sale is open." }))
 }
 
 /// Makes an existing sale the demo sale.
 #[utoipa::path(post, path = "/v1/demo/adopt", tag = "lab", request_body = Adopt,
-    responses((status = 200), (status = 404, description = "sale_not_found")))]
-pub async fn adopt(State(app): State<Shared>, _: Demo, request: Request) -> Result<Json<Value>, Problem> {
+    responses((status = 200, body = DemoSaleSet), (status = 404, description = "sale_not_found")))]
+pub async fn adopt(State(app): State<Shared>, _: Demo, request: Request) -> Result<Json<DemoSaleSet>, Problem> {
     let asked: Adopt = body::json(request, FAN_BYTES_MAX).await?.value;
     let sale: SaleId = asked.sale_id.parse().map_err(|_| Refusal::SaleNotFound)?;
     app.store.run(AdoptDemoSale { sale, act: act(&app, "adopt_demo_sale", &sale) }).await?;
-    Ok(Json(json!({ "sale_id": sale, "message": "This is the demo sale now." })))
+    Ok(Json(DemoSaleSet { sale_id: sale, message: "This is the demo sale now." }))
 }
 
 /// The demo sale, made anew where there is none or it has ended. Nodes that start together make one between them: what they
@@ -182,12 +234,12 @@ pub(super) fn act(app: &App, act: &'static str, subject: &impl std::fmt::Display
 
 /// The live figures of a sale: the demo sale unless another is named.
 #[utoipa::path(get, path = "/v1/demo/dashboard", tag = "lab", params(WhichSale),
-    responses((status = 200), (status = 404, description = "sale_not_found")))]
+    responses((status = 200, body = Dashboard), (status = 404, description = "sale_not_found")))]
 pub async fn dashboard(
     State(app): State<Shared>,
     _: Demo,
     Query(which): Query<WhichSale>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Dashboard>, Problem> {
     let sale = match &which.sale_id {
         Some(text) => Some(text.parse().map_err(|_| Refusal::SaleNotFound)?),
         None => current(&app).await?,
@@ -195,18 +247,34 @@ pub async fn dashboard(
     Ok(Json(figures(&app, sale.ok_or(Refusal::SaleNotFound)?).await?))
 }
 
-pub async fn figures(app: &App, sale: SaleId) -> Result<Value, Problem> {
+pub async fn figures(app: &App, sale: SaleId) -> Result<Dashboard, Problem> {
     let stats = app.store.read(store::stats::SaleStats(sale)).await?;
     let metrics = &app.metrics;
-    Ok(json!({
-        "timestamp": app.clock.wall(), "sale_id": sale, "phase": stats.phase,
-        "queue_depth": stats.waiting, "next_admit_position": stats.through + 1, "admitted_count": stats.through,
-        "joined": stats.joined, "inside": stats.inside, "returning": stats.returning,
-        "tickets_sold": stats.tickets_sold, "unique_buyers": stats.unique_buyers, "active_holds": stats.holds,
-        "available_seats": stats.available_seats, "total_seats": stats.total_seats,
-        "health": "ok", "error_rate_pct": metrics.error_rate_pct(),
-        "requests_per_sec_approx": metrics.per_sec(), "last_latency_ms": metrics.last_latency_ms(),
-        "node": { "requests_total": metrics.total(), "blocked_total": metrics.blocked() },
-        "simulation": runs::simulation(app).await?,
-    }))
+    let terms = app.surely(|| app.rooms.get(sale).ok_or(Refusal::SaleNotFound)).await?.sale().terms.clone();
+    Ok(Dashboard {
+        timestamp: app.clock.wall(),
+        sale_id: sale,
+        phase: stats.phase,
+        queue_depth: stats.waiting,
+        next_admit_position: stats.through + 1,
+        admitted_count: stats.through,
+        joined: stats.joined,
+        called: stats.called,
+        inside: stats.inside,
+        returning: stats.returning,
+        tickets_sold: stats.tickets_sold,
+        unique_buyers: stats.unique_buyers,
+        active_holds: stats.holds,
+        held_seats: stats.held_seats,
+        available_seats: stats.available_seats,
+        total_seats: stats.total_seats,
+        admit_per_minute: terms.admit_per_minute,
+        waiting_room_cap: terms.waiting_room_cap,
+        health: "ok",
+        error_rate_pct: metrics.error_rate_pct(),
+        requests_per_sec_approx: metrics.per_sec(),
+        last_latency_ms: metrics.last_latency_ms(),
+        node: Node { requests_total: metrics.total(), blocked_total: metrics.blocked() },
+        simulation: runs::simulation(app).await?,
+    })
 }

@@ -16,7 +16,7 @@ use domain::{Clock, Timestamp};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use server::app::{App, Ids, Outside, Scenario, Shared, StartError};
+use server::app::{App, Ids, Outside, RunDefaults, Scenario, Shared, StartError};
 use server::config::{Config, Settings};
 use store::payment::Provider;
 use tower::ServiceExt;
@@ -30,8 +30,8 @@ pub(crate) const ADMIN_KEY: &str = server::config::DEV_ADMIN_KEY;
 /// Streams of one node: more than one account may have.
 pub(crate) const STREAMS_MAX: usize = 10;
 const SCENARIOS: [Scenario; 2] = [
-    Scenario { name: "launch_spike", stands_for: "site crash at sale open", ready: true },
-    Scenario { name: "later", stands_for: "what comes later", ready: false },
+    Scenario { name: "launch_spike", stands_for: "site crash at sale open", own_sale_only: false },
+    Scenario { name: "backdoor_race", stands_for: "ways around the line", own_sale_only: true },
 ];
 /// One tick of the worker.
 const TICK_MS: i64 = 200;
@@ -181,6 +181,7 @@ impl TestApp {
             hand_driven_from: Some(START),
             streams_max: STREAMS_MAX,
             scenarios: SCENARIOS.to_vec(),
+            run_defaults: RunDefaults::default(),
         };
         let mut app = App::start(config, outside).await?;
         if let Some(payments) = &self.payments {

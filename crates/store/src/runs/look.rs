@@ -1,7 +1,7 @@
 //! What there is to see of load runs.
 
 use domain::RunId;
-use domain::load_run::RUNNER_LAPSE_MS;
+use domain::load_run::{RUNNER_LAPSE_MS, RunState};
 
 use super::{Run, run, run_columns};
 use crate::error::Outcome;
@@ -29,6 +29,10 @@ impl Query for OneRun {
 pub struct Runs {
     /// The last run of the page before.
     pub after: Option<RunId>,
+    /// Only runs of this scenario.
+    pub scenario: Option<String>,
+    /// Only runs in this state.
+    pub state: Option<RunState>,
     pub limit: i64,
 }
 
@@ -47,10 +51,29 @@ impl Query for Runs {
         };
         let page = concat!(
             run_columns!("cast(null as text)", "cast(null as text)"),
-            "where seq < ?1 order by seq desc limit ?2"
+            "where seq < ?1 and scenario = coalesce(?3, scenario) and state = coalesce(?4, state) ",
+            "order by seq desc limit ?2"
         );
-        let rows = read.query(page, &[below.into(), self.limit.into()]).await?;
+        let state = self.state.map(RunState::name);
+        let asked = [below.into(), self.limit.into(), self.scenario.as_ref().into(), state.into()];
+        let rows = read.query(page, &asked).await?;
         Ok(Some(rows.iter().map(run).collect::<Result<_, _>>()?))
+    }
+}
+
+/// Of each scenario the run that was over last, without `progress` and `outcome`.
+pub struct LastOver;
+
+impl Query for LastOver {
+    type Out = Vec<Run>;
+
+    async fn run<R: Read>(&self, read: &mut R) -> Outcome<Vec<Run>> {
+        let last = concat!(
+            run_columns!("cast(null as text)", "cast(null as text)"),
+            "where seq in (select max(seq) from lab_runs where state not in ('queued', 'running') group by scenario)"
+        );
+        let rows = read.query(last, &[]).await?;
+        Ok(rows.iter().map(run).collect::<Result<_, _>>()?)
     }
 }
 

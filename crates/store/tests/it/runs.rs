@@ -3,7 +3,7 @@
 use domain::load_run::{RUNNER_LAPSE_MS, RunLimits, RunState};
 use domain::{RunId, SaleId};
 use store::runs::files::{FilesOf, KeepPart, Kept, KeptBytes, Kind, PartOf, TrimFiles};
-use store::runs::look::{AnyLapsed, HasWork, LastBegun, OneRun, Runs};
+use store::runs::look::{AnyLapsed, HasWork, LastBegun, LastOver, OneRun, Runs};
 use store::runs::{ClaimRun, EndRun, HearRun, Heard, LapseRuns, NewRun, QueueRun, Queued, RegisterRun, Run, StopRun};
 use uuid::Uuid;
 
@@ -111,13 +111,17 @@ pub(crate) async fn runs_are_taken_one_at_a_time_in_the_order_of_asking(w: &mut 
     let run = look(w, first).await;
     assert_eq!((run.state, run.progress.as_deref()), (RunState::Passed, Some(r#"{"requests_total":7}"#)));
     assert_eq!((run.outcome.as_deref(), run.error.as_ref(), run.runner.as_deref()), (Some("{}"), None, Some("r")));
-    let listed = &w.read(Runs { after: None, limit: 10 }).await.expect("a page")[1];
+    let listed = &w.read(page_of(None, 10)).await.expect("a page")[1];
     assert_eq!(
         (listed.reason.as_deref(), &listed.outcome, &listed.progress),
         (Some("so"), &None, &None),
         "a list is short"
     );
     assert_eq!(*listed, Run { outcome: None, progress: None, ..run });
+}
+
+fn page_of(after: Option<RunId>, limit: i64) -> Runs {
+    Runs { after, scenario: None, state: None, limit }
 }
 
 pub(crate) async fn one_more_than_may_wait_is_told_which_run_is_in_the_way(w: &mut World) {
@@ -129,7 +133,7 @@ pub(crate) async fn one_more_than_may_wait_is_told_which_run_is_in_the_way(w: &m
     let last = queued(w).await;
     assert_eq!(queue(w, LIMITS).await.1, Queued::Busy(first));
     assert_eq!(w.read(OneRun(last)).await.expect("a run").1, 2);
-    assert_eq!(w.read(Runs { after: None, limit: 10 }).await.expect("a page").len(), 4, "a refused one is no run");
+    assert_eq!(w.read(page_of(None, 10)).await.expect("a page").len(), 4, "a refused one is no run");
     let (_, queued) = queue(w, RunLimits { concurrent: 2, waiting: 3 }).await;
     assert_eq!(queued, Queued::Waits);
 }
@@ -139,8 +143,7 @@ pub(crate) async fn ten_wishes_at_once_are_as_many_runs_as_may_wait(w: &mut Worl
     let answers = w.at_once(wishes).await;
     let waiting = answers.iter().filter(|answer| **answer == Ok(Queued::Waits)).count();
     assert_eq!(waiting, 4, "one that may run and three that wait: {answers:?}");
-    let mut seqs: Vec<i64> =
-        w.read(Runs { after: None, limit: 10 }).await.expect("a page").iter().map(|run| run.seq).collect();
+    let mut seqs: Vec<i64> = w.read(page_of(None, 10)).await.expect("a page").iter().map(|run| run.seq).collect();
     seqs.reverse();
     assert_eq!(seqs, [1, 2, 3, 4]);
 }
@@ -244,10 +247,7 @@ pub(crate) async fn a_run_on_somebodys_own_account_makes_the_others_wait(w: &mut
     assert_eq!(claim(w, "r").await, None, "the second one is not over");
     w.advance(RUNNER_LAPSE_MS);
     assert_eq!(claim(w, "r").await.map(|(run, _)| run), Some(waiting));
-    assert_eq!(
-        w.read(LastBegun).await.map(|run| run.id),
-        Some(w.read(Runs { after: None, limit: 1 }).await.expect("a page")[0].id)
-    );
+    assert_eq!(w.read(LastBegun).await.map(|run| run.id), Some(w.read(page_of(None, 1)).await.expect("a page")[0].id));
 }
 
 pub(crate) async fn the_list_goes_back_page_by_page(w: &mut World) {
@@ -258,11 +258,27 @@ pub(crate) async fn the_list_goes_back_page_by_page(w: &mut World) {
     }
     all.reverse();
     let ids = |runs: Vec<Run>| runs.iter().map(|run| run.id).collect::<Vec<_>>();
-    let page = ids(w.read(Runs { after: None, limit: 2 }).await.expect("a page"));
+    let page = ids(w.read(page_of(None, 2)).await.expect("a page"));
     assert_eq!(page, all[..2]);
-    let page = ids(w.read(Runs { after: Some(page[1]), limit: 9 }).await.expect("a page"));
+    let page = ids(w.read(page_of(Some(page[1]), 9)).await.expect("a page"));
     assert_eq!(page, all[2..]);
-    assert_eq!(w.read(Runs { after: Some(RunId(w.id())), limit: 9 }).await, None);
+    assert_eq!(w.read(page_of(Some(RunId(w.id())), 9)).await, None);
+}
+
+pub(crate) async fn the_list_can_be_of_one_scenario_or_state_and_the_last_that_was_over_is_told_of_each(w: &mut World) {
+    let over = running(w, "r").await;
+    assert_eq!(w.read(LastOver).await, [], "it is not over");
+    end(w, over, RunState::Failed).await;
+    let waits = queued(w).await;
+    let scenario = look(w, waits).await.scenario;
+    let only =
+        |scenario: Option<&str>, state| Runs { after: None, scenario: scenario.map(str::to_owned), state, limit: 9 };
+    let ids = |runs: Option<Vec<Run>>| runs.expect("a page").iter().map(|run| run.id).collect::<Vec<_>>();
+    assert_eq!(ids(w.read(only(None, Some(RunState::Failed))).await), [over.0]);
+    assert_eq!(ids(w.read(only(Some(&scenario), Some(RunState::Queued))).await), [waits]);
+    assert_eq!(ids(w.read(only(Some(&scenario), None)).await), [waits, over.0]);
+    assert_eq!(ids(w.read(only(Some("another"), None)).await), []);
+    assert_eq!(w.read(LastOver).await.iter().map(|run| run.id).collect::<Vec<_>>(), [over.0]);
 }
 
 pub(crate) async fn a_file_is_whole_with_its_last_part_in_any_order(w: &mut World) {

@@ -9,8 +9,8 @@ use super::{KnobArgs, RunArgs, Target, given};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LabCommand {
-    /// List the scenarios: name, whether it is ready, what it stands for; tabs between them
-    Scenarios(ScenariosArgs),
+    /// List the scenarios: name, what it stands for; a tab between them
+    Scenarios,
     /// Show what a scenario would do with these knobs, without doing it
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(PlanArgs),
@@ -26,13 +26,6 @@ pub(crate) enum LabCommand {
     /// Do the load runs that are asked for at a server, one after another, until told to stop (SIGTERM or Ctrl-C)
     #[command(after_help = RUNNER_EXAMPLES)]
     Runner(Box<RunnerArgs>),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ScenariosArgs {
-    /// Only those that can be run
-    #[arg(long)]
-    pub(crate) ready: bool,
 }
 
 const PLAN_EXAMPLES: &str = "\

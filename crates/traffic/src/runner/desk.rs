@@ -75,8 +75,8 @@ impl Desk {
         Self { base_url: base_url.to_owned(), key: ("x-admin-key", key.to_owned()) }
     }
 
-    pub(crate) async fn claim(&self, runner: &str) -> Result<Option<Work>, Silent> {
-        let answer = self.say("claim", &json!({ "runner": runner })).await?;
+    pub(crate) async fn claim(&self, runner: &str, machine: Value) -> Result<Option<Work>, Silent> {
+        let answer = self.say("claim", &json!({ "runner": runner, "machine": machine })).await?;
         if answer["run"].is_null() {
             return Ok(None);
         }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::delivery::deliver;
 use super::desk::{Claimed, Desk, Refused, Silent};
 use super::found::Found;
-use super::run::{Seen, heartbeat, latest, note};
+use super::run::{Seen, heartbeat, latest, note, said};
 use crate::real::SystemIds;
 
 /// Somebody looks at the terminal.
@@ -94,7 +94,7 @@ fn beat(
     std::thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
         runtime.block_on(async {
             tokio::select! {
-                () = heartbeat(&desk, &run, || latest(&seen), &stop) => {}
+                () = heartbeat(&desk, &run, || said(&latest(&seen), json!({})), &stop) => {}
                 _ = ended => {}
             }
         });

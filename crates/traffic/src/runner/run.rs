@@ -12,6 +12,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::delivery::deliver;
 use super::desk::{Claimed, Desk, Refused, Silent, Work};
 use super::found::Found;
+use super::machine::Machine;
 use super::turned;
 
 const BEAT: Duration = Duration::from_secs(1);
@@ -23,6 +24,8 @@ const DELIVERS_AT_STOP_WITHIN: Duration = Duration::from_secs(10);
 /// What all runs of one runner have in common.
 pub(super) struct Rig {
     pub(super) desk: Desk,
+    pub(super) name: String,
+    pub(super) machine: Machine,
     pub(super) base_url: String,
     pub(super) admin_key: String,
     pub(super) out_dir: PathBuf,
@@ -46,7 +49,7 @@ impl Rig {
         let found = match self.begin(work, stopped, &seen) {
             Err(refused) => Found::none(&refused.to_string()),
             Ok(done) => {
-                let beats = heartbeat(&self.desk, &run, || latest(&seen), &stop);
+                let beats = heartbeat(&self.desk, &run, || self.told(&seen), &stop);
                 let mut shut = std::pin::pin!(turned(shutdown.clone()));
                 let (mut done, mut beats) = (std::pin::pin!(done), std::pin::pin!(beats));
                 loop {
@@ -77,6 +80,11 @@ impl Rig {
         }
     }
 
+    /// How the run goes, and how its runner is.
+    fn told(&self, seen: &Seen) -> Value {
+        said(&latest(seen), json!({ "runner": self.name, "machine": self.machine.told() }))
+    }
+
     async fn hand_over(
         &self,
         run: &Claimed,
@@ -94,7 +102,7 @@ impl Rig {
                 tracing::error!(run = run.run_id, "the server is away: what the run found is not delivered");
             },
             // While files go over, the runner lives.
-            () = heartbeat(&self.desk, run, || latest(seen), stop) => {
+            () = heartbeat(&self.desk, run, || self.told(seen), stop) => {
                 tracing::warn!(run = run.run_id, "the server has given this run up");
             }
             () = in_a_hurry => tracing::error!(run = run.run_id, "stopped before the run was delivered"),
@@ -152,16 +160,21 @@ pub(super) fn latest(seen: &Seen) -> Value {
     seen.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_else(preparing)
 }
 
+/// How a run goes, in the server's words.
+pub(super) fn said(progress: &Value, mut more: Value) -> Value {
+    more["progress"] = progress.clone();
+    more["sale_id"] = progress["sale_id"].clone();
+    more
+}
+
 /// Tells the server every second that the runner lives and how its run goes; says `stop` when the server does. Returns when
 /// the run is lost.
-pub(super) async fn heartbeat(desk: &Desk, run: &Claimed, progress: impl Fn() -> Value, stop: &watch::Sender<bool>) {
+pub(super) async fn heartbeat(desk: &Desk, run: &Claimed, told: impl Fn() -> Value, stop: &watch::Sender<bool>) {
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         beat.tick().await;
-        let progress = progress();
-        let sale_id = progress["sale_id"].clone();
-        match desk.tell("progress", run, json!({ "progress": progress, "sale_id": sale_id })).await {
+        match desk.tell("progress", run, told()).await {
             Ok(answer) if answer["stop"] == true => {
                 stop.send_if_modified(|stop| !std::mem::replace(stop, true));
             }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::app::{App, Scenario};
 use crate::problem::Problem;
 
 #[derive(Deserialize, ToSchema)]
@@ -75,17 +75,21 @@ pub(super) struct Wish {
 impl Asked {
     pub(super) async fn check(self, app: &App) -> Result<Wish, Problem> {
         let (scenario, knobs) = (self.scenario(app)?, self.knobs(app)?);
+        let Scenario { name, own_sale_only, .. } = *scenario;
         let sale = match &self.sale_id {
+            Some(_) if own_sale_only => {
+                let why = format!("sale_id: {name} makes its own sales; leave it out.");
+                return Err(Problem::field("sale_id", why));
+            }
             Some(text) => Some(open_sale(app, text).await?),
             None => None,
         };
-        Ok(Wish { scenario, sale, knobs })
+        Ok(Wish { scenario: name, sale, knobs })
     }
 
-    fn scenario(&self, app: &App) -> Result<&'static str, Problem> {
-        let ready = || app.scenarios.iter().filter(|scenario| scenario.ready).map(|scenario| scenario.name);
-        ready().find(|name| *name == self.scenario).ok_or_else(|| {
-            let names: Vec<_> = ready().collect();
+    fn scenario<'a>(&self, app: &'a App) -> Result<&'a Scenario, Problem> {
+        app.scenarios.iter().find(|known| known.name == self.scenario).ok_or_else(|| {
+            let names: Vec<_> = app.scenarios.iter().map(|known| known.name).collect();
             Problem::invalid_scenario(format!("scenario: one of {}.", names.join(", ")))
         })
     }

@@ -10,9 +10,9 @@ use axum::response::Response;
 use domain::RunId;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Method, StatusCode};
-use serde_json::Value;
 use tokio::time::sleep;
 
+use super::shown::RunShown;
 use super::{look, run_id};
 use crate::app::Shared;
 use crate::extract::{Demo, Named};
@@ -54,7 +54,9 @@ pub async fn events(
     Ok(answer(Body::from_stream(events)))
 }
 
-fn event(shown: &Value, id: i64) -> Bytes {
+fn event(shown: &RunShown, id: i64) -> Bytes {
+    // Numbers and texts with names that are texts.
+    let shown = serde_json::to_string(shown).unwrap_or_default();
     format!("id: {id}\nevent: run\nretry: {RETRY_MS}\ndata: {shown}\n\n").into()
 }
 

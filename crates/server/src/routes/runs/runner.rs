@@ -20,11 +20,12 @@ use crate::app::{App, Shared};
 use crate::body::{self, ADMIN_BYTES_MAX};
 use crate::extract::Runner;
 use crate::problem::Problem;
+use crate::runners::Machine;
 
 /// What a runner calls itself, and what else it says in few words.
 const NAME_BYTES_MAX: usize = 128;
-/// What a runner tells each second is some dozen numbers.
-const PROGRESS_BYTES_MAX: usize = 16 << 10;
+/// What a runner tells each second: some dozen numbers, and two minutes of columns.
+const PROGRESS_BYTES_MAX: usize = 32 << 10;
 /// Checks with their examples, thresholds, metrics: what the list and the page of a run show.
 const OUTCOME_BYTES_MAX: usize = 256 << 10;
 const ERROR_BYTES_MAX: usize = 4 << 10;
@@ -36,6 +37,9 @@ const MIB: i64 = 1 << 20;
 pub struct Claim {
     /// The runner's name: it has one run at most, and what it had before a claim is lost.
     runner: String,
+    /// Shown to whoever asks for a run.
+    #[serde(default)]
+    machine: Option<Machine>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -60,6 +64,11 @@ pub struct Progress {
     /// The sale that the run has made for itself.
     #[serde(default)]
     sale_id: Option<String>,
+    /// As with a claim; not of a command line, which takes no other run.
+    #[serde(default)]
+    runner: Option<String>,
+    #[serde(default)]
+    machine: Option<Machine>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -99,6 +108,7 @@ pub struct Finish {
 pub async fn claim(State(app): State<Shared>, _: Runner, request: Request) -> Result<Json<Value>, Problem> {
     let asked: Claim = body::json(request, ADMIN_BYTES_MAX).await?.value;
     let runner = word("runner", asked.runner)?;
+    app.runners.note(&runner, app.clock.wall(), asked.machine);
     let claim = app.ids.next();
     let has_work = app.store.read(HasWork { runner: runner.clone() }).await?;
     let run = match has_work {
@@ -144,6 +154,9 @@ pub async fn progress(State(app): State<Shared>, _: Runner, request: Request) ->
     let (run, claim) = (run_id(&told.run_id)?, claim_id(&told.claim_id)?);
     let progress = told.progress.map(|progress| text("progress", progress, PROGRESS_BYTES_MAX)).transpose()?;
     let sale = sale_of(told.sale_id.as_deref())?;
+    if let Some(runner) = told.runner {
+        app.runners.note(&word("runner", runner)?, app.clock.wall(), told.machine);
+    }
     match app.store.run(HearRun { run, claim, progress, sale }).await? {
         Heard::Lost => Err(Problem::run_lost()),
         heard => Ok(Json(json!({ "stop": heard == Heard::Stop }))),
