@@ -481,7 +481,7 @@ async fn the_list_is_of_one_scenario_or_state_and_tells_of_each_scenario_how_it_
         let list = app.get(format!("/v1/demo/loadtests?{query}")).send().await;
         list["runs"].as_array().unwrap().iter().map(|run| run["run_id"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(ids("status=failed").await, [over.run_id.clone()]);
+    assert_eq!(ids("status=failed").await, std::slice::from_ref(&over.run_id));
     assert_eq!(ids("scenario=launch_spike&status=queued").await, [waits]);
     assert!(ids("scenario=backdoor_race").await.is_empty());
     let refused = app.get("/v1/demo/loadtests?status=lost").send().await;
