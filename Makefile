@@ -71,7 +71,7 @@ browser:       ## the pages in a real browser, as in test (TRAFFIC_BIN=)
 lighthouse:    ## how fast and how accessible the fan pages are, judged; needs a quiet machine (TRAFFIC_BIN=)
 	@scripts/lighthouse.sh
 
-soak:          ## the seeded tests at length: crash loop, model, forged admissions, faults of a cluster (N= SEED= MODEL_CASES= FORGED= FAULT_RUNS=)
+soak:          ## the seeded tests at length: crash loop, model, forged admissions, faults of a cluster; and make lighthouse (N= SEED= MODEL_CASES= FORGED= FAULT_RUNS=)
 	@scripts/soak.sh
 
 fuzz:          ## tokens, ids, bodies, headers and addresses by the million, from a kept corpus (SECONDS_EACH= TARGETS= KEEP=1)

@@ -6,8 +6,6 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 # The binary has the pages inside: they are built first.
-(cd web && npm run --silent build >&2)
+scripts/web.sh --if-newer
 build
-TRAFFIC_BIN=$(realpath "$BIN") PICTURES=$PWD/docs/pictures
-export TRAFFIC_BIN PICTURES
-(cd web && npx playwright test --config pictures.config.ts "$@")
+PICTURES=$PWD/docs/pictures TRAFFIC_BIN=$BIN scripts/browser.sh --config pictures.config.ts "$@"

@@ -6,6 +6,7 @@
 #   FORGED       admissions that must hold nothing, (1000000), with SEED
 #   FAULT_RUNS   runs of every fault test of the cluster, (20), with seeds from SEED on
 #   FAULT_ROUNDS faults in each of them, (5)
+# Then how fast and accessible the fan pages are (scripts/lighthouse.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,3 +41,6 @@ for ((seed = SEED; seed < SEED + FAULT_RUNS; seed++)); do
     TRAFFIC_FAULT_ROUNDS=$FAULT_ROUNDS TRAFFIC_FAULT_SEED=$seed TRAFFIC_FAULT_FROZEN_MS=20000 \
         cargo test --quiet --package traffic --test it -- --nocapture --test-threads 1 faults::
 done
+
+echo "== fan pages"
+scripts/lighthouse.sh

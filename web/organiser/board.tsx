@@ -45,7 +45,7 @@ function Times({ live, sale, phase }: { live: Live; sale: OperatorSale; phase: s
   if (phase === 'ended')
     return (
       <span class="soft">
-        {texts.phase['ended']} <When at={sale.closed_at ?? sale.ends_at} event={event} />
+        <When at={sale.closed_at ?? sale.ends_at} event={event} />
       </span>
     );
   const doors = phase === 'scheduled' || phase === 'building';
@@ -171,7 +171,7 @@ function Charts({ live, sale }: { live: Live; sale: OperatorSale }) {
   const looks = live.looks.value;
   return (
     <section class="card stack charts-card">
-      <h2>{texts.sale.tenMinutes}</h2>
+      <h2>{texts.sale.lately}</h2>
       <div class="charts">
         <Chart name={texts.sale.waitingChart} points={lineOf(looks, (look) => look.waiting)} />
         <Chart name={texts.sale.callsChart} points={rateLine(looks)} limit={sale.admit_per_minute} />

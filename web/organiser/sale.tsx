@@ -26,6 +26,7 @@ export function SalePage({ id, tab }: { id: string; tab: Tab }) {
   const title = value ? `${value.event.name} · ${texts.sale.tabs[tab]}` : texts.sale.tabs[tab];
   return (
     <Frame title={title}>
+      {!value && <h1 class="sr-only">{title}</h1>}
       {trouble && <Trouble words={trouble} again={again} />}
       {!value && !trouble && <p class="soft">{texts.loading}</p>}
       {value && (tab === 'board' ? <Board first={value} /> : <Shell sale={value} tab={tab} />)}

@@ -232,6 +232,12 @@ async function afterwards(page: Page, server: Server, sale: string): Promise<voi
   await expect(page.getByRole('heading', { name: 'Orders' })).toBeVisible();
 }
 
+test('an address of no sale says so', async ({ page, server }) => {
+  await signIn(page, server, '/organiser/sales/nonsense');
+  await expect(page.getByText('There is no sale with this id.')).toBeVisible();
+  await expectAccessible(page);
+});
+
 test('figures that are old say so, and come back', async ({ page, server, context }) => {
   const sale = await server.newSale();
   await signIn(page, server, `/organiser/sales/${sale}`);
@@ -273,7 +279,7 @@ test('an exception is granted to somebody in line, and taken back', async ({ pag
   await page.getByLabel('Account').fill('nobody@example.com');
   await page.getByLabel('Extra tickets').fill('51');
   await grant();
-  await expect(page.getByText('A whole number from 1 to 50, or nothing.')).toBeVisible();
+  await expect(page.getByText('A whole number, 1 to 50, or nothing.')).toBeVisible();
   await page.getByLabel('Extra tickets').fill('25');
   await grant();
   await expect(page.getByText('Nobody in this line has this address.')).toBeVisible();

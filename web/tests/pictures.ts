@@ -10,6 +10,7 @@ const FOLDER = process.env['PICTURES'] ?? resolve(import.meta.dirname, '../../do
 const BYTES_MAX = 200_000;
 const CROWD = 1_500;
 const SHOPPERS = 60;
+const RUNS_MAX = 4;
 
 const SALE = {
   seating: [
@@ -22,7 +23,7 @@ const SALE = {
 };
 
 // The lab's picture needs somebody who does the run.
-test.use({ settings: { LOADTEST_RUNNER: 'on' }, reducedMotion: 'reduce' });
+test.use({ settings: { LOADTEST_RUNNER: 'on' }, reducedMotion: 'reduce', timezoneId: 'Asia/Kolkata' });
 
 async function take(page: Page, name: string): Promise<void> {
   mkdirSync(FOLDER, { recursive: true });
@@ -57,6 +58,7 @@ test('the waiting page on a phone', async ({ browser, server }) => {
     deviceScaleFactor: 2,
     colorScheme: 'light',
     locale: 'en-GB',
+    timezoneId: 'Asia/Kolkata',
   });
   const headers = { Origin: server.url };
   const account = { email: 'asha@example.com', password: 'correct horse 9' };
@@ -89,23 +91,26 @@ test('the board of an organiser', async ({ page, server }) => {
   await take(page, 'organiser.png');
 });
 
+/** A run that passed: one that a busy machine spoils is done again. */
+async function passedRun(server: Server): Promise<string> {
+  const asked = { scenario: 'launch_spike', vus_max: 250, ramp_up: '10s', steady: '20s', ramp_down: '5s' };
+  for (let attempt = 0; attempt < RUNS_MAX; attempt++) {
+    const { run_id } = await server.ask<{ run_id: string }>('POST', '/v1/demo/loadtest', {}, asked);
+    let status = '';
+    await expect(async () => {
+      ({ status } = await server.ask<{ status: string }>('GET', `/v1/demo/loadtest/${run_id}`, {}));
+      expect(['queued', 'running']).not.toContain(status);
+    }).toPass({ timeout: 180_000, intervals: [1_000] });
+    if (status === 'passed') return run_id;
+  }
+  throw new Error(`none of ${RUNS_MAX} runs passed: this machine is too busy for a picture`);
+}
+
 test('the Load Control Center after a run', async ({ page, server }) => {
-  const asked = {
-    scenario: 'launch_spike',
-    vus_max: 300,
-    ramp_up: '5s',
-    steady: '20s',
-    ramp_down: '5s',
-    total_seats: 500,
-  };
-  const { run_id } = await server.ask<{ run_id: string }>('POST', '/v1/demo/loadtest', {}, asked);
-  await expect(async () => {
-    const run = await server.ask<{ status: string }>('GET', `/v1/demo/loadtest/${run_id}`, {});
-    expect(['queued', 'running']).not.toContain(run.status);
-  }).toPass({ timeout: 300_000, intervals: [1_000] });
-  await page.setViewportSize({ width: 1440, height: 960 });
-  await page.goto(`/lab/runs/${run_id}`);
-  await expect(page.getByText(/pass/i).first()).toBeVisible();
+  const run = await passedRun(server);
+  await page.setViewportSize({ width: 1360, height: 900 });
+  await page.goto(`/lab/runs/${run}`);
+  await expect(page.getByText('PASS', { exact: true }).first()).toBeVisible();
   await page.waitForLoadState('networkidle');
   await take(page, 'lab.png');
 });

@@ -1,7 +1,12 @@
 //! What everybody may know about a sale.
 
+use std::ops::RangeInclusive;
+
 use axum::Json;
 use axum::extract::State;
+use domain::money::Money;
+use domain::sale::{Phase, Sale};
+use domain::seat_map::SeatMap;
 use domain::waiting_room::{Band, seats_left};
 use domain::{Refusal, Timestamp};
 use serde::Serialize;
@@ -11,13 +16,14 @@ use utoipa::ToSchema;
 use crate::app::{App, Shared};
 use crate::extract::Named;
 use crate::problem::Problem;
+use crate::waiting_room::Room;
 
 #[derive(Serialize, ToSchema)]
 pub struct SaleFacts {
     pub(super) sale_id: String,
     pub(super) event: EventFacts,
     #[schema(value_type = String)]
-    pub(super) phase: domain::sale::Phase,
+    pub(super) phase: Phase,
     #[schema(value_type = String, format = DateTime)]
     pub(super) opens_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -103,22 +109,46 @@ pub(super) async fn facts_of(app: &App, id: &str) -> Result<SaleFacts, Problem> 
     facts(app, listed).await
 }
 
+/// The same for a page that very many load at once: from memory, but for the first time that its event is asked for.
+pub(super) async fn facts_in(app: &App, room: &Room) -> Result<SaleFacts, Problem> {
+    let event = match room.event.get() {
+        Some(event) => event,
+        None => {
+            let sales = app.store.read(Sales { only: Some(room.id) }).await?;
+            let event = sales.into_iter().next().ok_or(Refusal::SaleNotFound)?.event;
+            room.event.get_or_init(|| event)
+        }
+    };
+    let (sale, wall) = (room.sale(), app.clock.wall());
+    Ok(told(&sale, event, &room.map.prices(), room.phase(wall), room.stock.free(), wall))
+}
+
 async fn facts(app: &App, listed: &Listed) -> Result<SaleFacts, Problem> {
     let Listed { sale, seating, event } = listed;
     let wall = app.clock.wall();
     let room = app.room_of(sale).await?;
     let free = room.as_ref().map_or(0, |room| room.stock.free());
-    let prices = domain::seat_map::SeatMap::new(seating).prices();
-    let is_sold_out = room.is_some_and(|room| room.stock.is_sold_out());
-    Ok(SaleFacts {
+    let phase = sale.phase(wall, room.is_some_and(|room| room.stock.is_sold_out()));
+    Ok(told(sale, event, &SeatMap::new(seating).prices(), phase, free, wall))
+}
+
+fn told(
+    sale: &Sale,
+    event: &Event,
+    prices: &RangeInclusive<Money>,
+    phase: Phase,
+    free: i64,
+    wall: Timestamp,
+) -> SaleFacts {
+    SaleFacts {
         sale_id: sale.id.to_string(),
         event: EventFacts::of(event),
-        phase: sale.phase(wall, is_sold_out),
+        phase,
         opens_at: sale.terms.opens_at,
         ends_at: sale.terms.ends_at,
         price: PriceRange { min: prices.start().0, max: prices.end().0, currency: sale.terms.currency.to_string() },
         max_tickets_per_user: sale.terms.max_tickets_per_user,
         seats_left: SeatsLeft::of(free, sale.terms.total_seats),
         server_time: wall,
-    })
+    }
 }

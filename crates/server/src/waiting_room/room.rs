@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use domain::seat_map::{SeatMap, Seating};
 use domain::waiting_room::{EndedAs, Entry, Pace, State};
 use domain::{AccountId, Refusal, SaleId, Timestamp};
 use store::Change;
+use store::catalog::Event;
 use store::load::ShopState;
 
 use super::joins::Joins;
@@ -29,6 +30,8 @@ pub struct Room {
     pub stock: Stock,
     pub joins: Arc<Joins>,
     pub listeners: Arc<Listeners>,
+    /// What the sale is for, once somebody has asked: it never changes.
+    pub event: OnceLock<Event>,
     /// The whole hall as last sent, with its version: it is large, and many ask for the same one.
     pub hall: Mutex<Option<(u64, Bytes)>>,
     sale: ArcSwap<Sale>,
@@ -52,6 +55,7 @@ impl Room {
             map,
             joins: Arc::default(),
             listeners: Arc::default(),
+            event: OnceLock::new(),
             hall: Mutex::default(),
             sale: ArcSwap::from_pointee(sale),
             through: AtomicI64::new(0),

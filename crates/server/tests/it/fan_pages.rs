@@ -73,6 +73,10 @@ async fn the_waiting_page_says_what_the_status_says() {
     assert!(shown.contains("<title>11 · Night</title>") && shown.contains("₹50"), "{shown}");
     assert!(shown.contains("<noscript><meta http-equiv=\"refresh\" content=\""), "it goes on without scripts: {shown}");
     assert_eq!(page.header("cache-control"), "no-store");
+    let asked = app.asked();
+    line(&app, &sale, &fans[10]).await.expect(StatusCode::OK);
+    line(&app, &sale, &fans[10]).await.expect(StatusCode::OK);
+    assert!(app.asked() <= asked + 1, "thousands who load the page ask the store for nothing but once for the event");
 
     app.pass(1_000).await;
     let inside = html(&line(&app, &sale, &fans[0]).await);
@@ -83,8 +87,10 @@ async fn the_waiting_page_says_what_the_status_says() {
     looked.expect(StatusCode::OK);
     assert_eq!(app.stats(&sale).await["inside"], 1);
     app.post(format!("/v1/admin/sales/{sale}/pause")).admin().send().await.expect(StatusCode::OK);
+    app.heard().await;
     assert_eq!(mark(&html(&line(&app, &sale, &fans[11]).await), "state"), "paused");
     app.leave(&sale, &fans[11]).await.expect(StatusCode::OK);
+    app.heard().await;
     let left = html(&line(&app, &sale, &fans[11]).await);
     assert_eq!(mark(&left, "state"), "left");
     assert!(!left.contains("http-equiv"), "nothing more happens to it: {left}");

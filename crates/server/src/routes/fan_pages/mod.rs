@@ -24,6 +24,8 @@ use crate::signals::Trace;
 use crate::{ui, waiting_room::Room};
 
 const SALES: &str = "/fan";
+/// Whoever reads or leaves without scripts needs some time for it; a call lasts many times as long.
+const REFRESH_SEC_MIN: i64 = 5;
 
 /// Paths that are filled in or take forms. The last part of those that take forms only is a verb.
 pub(crate) const PATHS: [&str; 6] =
@@ -63,7 +65,11 @@ async fn sale(
     let plain = ui::built(&format!("waiting/sale.{}.html", language.code()));
     let (Some(page), Some(plain)) = (ui::built("fan/index.html"), plain) else { return ui::page("fan", &headers) };
     // What is no sale, and what cannot be read now, the script says better.
-    let Ok(facts) = super::sales::facts_of(&app, &id).await else { return ui::page("fan", &headers) };
+    let known = match app.room(&id).await {
+        Ok(room) => super::sales::facts_in(&app, &room).await,
+        Err(_) => super::sales::facts_of(&app, &id).await,
+    };
+    let Ok(facts) = known else { return ui::page("fan", &headers) };
     let in_line = fan.as_ref().is_ok_and(|Fan(account)| has_place(&app, &id, *account));
     let mut slots = facts::of_sale(&facts, language);
     facts::who(&mut slots, fan.is_ok(), in_line);
@@ -124,17 +130,17 @@ async fn shown(app: &Shared, room: &Room, status: &Status, headers: &HeaderMap) 
     let language = Language::of(headers);
     let path = format!("waiting/{}.html", language.code());
     let (Some(page), Some(policy)) = (ui::built(&path), ui::waiting_policy()) else { return Ok(ui::unbuilt()) };
-    let facts = super::sales::facts_of(app, &room.id.to_string()).await?;
+    let facts = super::sales::facts_in(app, room).await?;
     let mut slots = facts::of_sale(&facts, language);
     view::of_status(&mut slots, status, room.sale().terms.max_tickets_per_user, language);
     let page = page.replacen("{{refresh}}", &refresh(&slots, status), 1);
     Ok(ui::written(filled(&page, &slots), &policy, headers))
 }
 
-/// Without scripts the page asks anew by itself, as often as the script would, while something may still happen.
+/// Without scripts the page asks anew by itself, about as often as the script would, while something may still happen.
 fn refresh(slots: &Slots, status: &Status) -> String {
     let over = ["bought", "expired", "left", "ended"].contains(&slots.get("state"));
-    let sec = (status.retry_after_ms / 1_000).max(1);
+    let sec = (status.retry_after_ms / 1_000).max(REFRESH_SEC_MIN);
     if over { String::new() } else { format!("<noscript><meta http-equiv=\"refresh\" content=\"{sec}\"></noscript>") }
 }
 
