@@ -91,7 +91,7 @@ export const de: Texts = {
     newPassword: 'Wähle ein Passwort',
     newPasswordHint: '8 bis 128 Zeichen.',
     byPassword: 'Passwort',
-    byCode: 'Code per Mail',
+    byCode: 'Per E-Mail',
     sendCode: 'Code schicken',
     codeSent: 'Wenn es zu {email} ein Konto gibt, ist ein Code unterwegs. Er gilt zehn Minuten.',
     code: 'Code aus der Mail',

@@ -90,7 +90,7 @@ export const en = {
     newPassword: 'Choose a password',
     newPasswordHint: '8 to 128 characters.',
     byPassword: 'Password',
-    byCode: 'Code by mail',
+    byCode: 'By e-mail',
     sendCode: 'Send me a code',
     codeSent: 'If {email} has an account, a code is on its way. It is good for ten minutes.',
     code: 'Code from the mail',

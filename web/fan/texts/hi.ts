@@ -88,7 +88,7 @@ export const hi: Texts = {
     newPassword: 'पासवर्ड चुनें',
     newPasswordHint: '8 से 128 अक्षर।',
     byPassword: 'पासवर्ड',
-    byCode: 'मेल से कोड',
+    byCode: 'ईमेल से',
     sendCode: 'मुझे कोड भेजें',
     codeSent: 'अगर {email} का खाता है, तो कोड भेज दिया गया है। वह दस मिनट तक चलेगा।',
     code: 'मेल में आया कोड',
