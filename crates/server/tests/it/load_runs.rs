@@ -450,22 +450,26 @@ async fn a_scenario_that_makes_its_own_sales_takes_no_other() {
 #[tokio::test]
 async fn whoever_asks_for_a_run_sees_which_runner_was_heard_and_how_its_machine_is() {
     let app = TestApp::with_runner().await;
-    assert_eq!(app.get("/v1/demo/loadtests").send().await["runner"], Value::Null);
+    // Each node tells whom it has heard itself.
+    let list = async || app.get("/v1/demo/loadtests").through(app.router_of(0)).send().await;
+    let says = async |what: &str, body: Value| {
+        let path = format!("/v1/demo/runner/{what}");
+        let call = app.post(path).header("x-runner-key", RUNNER_KEY).json(&body);
+        call.through(app.router_of(0)).send().await
+    };
+    assert_eq!(list().await["runner"], Value::Null);
     let machine = json!({ "open_files": 20_000, "cores": 2, "cpu_idle": 0.75 });
-    app.runner("claim", json!({ "runner": "r", "machine": machine })).await.expect(StatusCode::OK);
+    says("claim", json!({ "runner": "r", "machine": machine })).await.expect(StatusCode::OK);
     app.advance(1_500);
     let heard = |name: &str, ms: i64, idle: f64| json!({ "name": name, "heard_ms_ago": ms, "open_files": 20_000, "cores": 2, "cpu_idle": idle });
-    assert_eq!(app.get("/v1/demo/loadtests").send().await["runner"], heard("r", 1_500, 0.75));
+    assert_eq!(list().await["runner"], heard("r", 1_500, 0.75));
     app.queued().await;
-    let claimed = app.claimed("r").await;
-    assert_eq!(
-        app.get("/v1/demo/loadtests").send().await["runner"],
-        heard("r", 0, 0.75),
-        "an old one tells nothing new"
-    );
+    let claim = says("claim", json!({ "runner": "r" })).await;
+    let claimed = Claimed::of(&claim.expect(StatusCode::OK)["run"]);
+    assert_eq!(list().await["runner"], heard("r", 0, 0.75), "an old one tells nothing new");
     let machine = json!({ "open_files": 20_000, "cores": 2, "cpu_idle": 0.25 });
-    app.runner("progress", claimed.says(json!({ "runner": "r", "machine": machine }))).await.expect(StatusCode::OK);
-    let list = app.get("/v1/demo/loadtests").send().await;
+    says("progress", claimed.says(json!({ "runner": "r", "machine": machine }))).await.expect(StatusCode::OK);
+    let list = list().await;
     assert_eq!(list["runner"], heard("r", 0, 0.25));
     assert_eq!((&list["running"], &list["waiting"]), (&json!([claimed.run_id]), &json!(0)));
 }
