@@ -1,4 +1,4 @@
-// What every browser test starts from: a server of its own, and a page on which nothing may go wrong unseen.
+// What every browser test starts from: a server (files with the same settings share one), and a page on which nothing may go wrong unseen.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test as base, expect, type Page } from '@playwright/test';

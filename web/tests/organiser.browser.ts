@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test';
 import { expect, expectAccessible, test } from './fixtures';
 import type { Server } from './server';
 
-const NAME = 'Coldstar, Night One';
+const NAME = 'Coldstar, the Extra Night';
 
 async function signIn(page: Page, server: Server, path = '/organiser'): Promise<void> {
   await page.goto(path);
