@@ -47,7 +47,7 @@ pub(crate) struct OfSale {
 }
 
 /// What sales are called where there are two.
-const SALE_NAMES: [&str; 4] = ["A", "B", "C", "D"];
+pub(crate) const SALE_NAMES: [&str; 4] = ["A", "B", "C", "D"];
 
 pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Played) -> Report {
     for why in played.sales.iter().filter_map(|sale| sale.dump.as_ref().err()) {
