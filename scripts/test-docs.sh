@@ -117,6 +117,34 @@ planted "$(block 'sh test serve' 'curl -sSf "$BASE_URL/v1/sales/$SALE_ID" && tra
 check "a server is there where one is asked for" exits 0
 check "and it has an open sale" says '"phase":"open"'
 
+echo "arithmetic"
+run scripts/capacity.py --check
+check "the results of docs/capacity.md are what their formulas give" exits 0
+interval=$(sed -n 's/^const LONGEST_INTERVAL_MS: i64 = \([0-9_]*\);/\1/p' crates/domain/src/waiting_room.rs)
+run scripts/capacity.py --list
+check "it polls as often as the server asks people to" says "^poll_every_sec +$((${interval//_/} / 1000))$"
+table='| `a` | 2,000 | given |
+
+| `b` | `ceil(a * 1.0004) / 3` |'
+printf '%s 667 | |\n' "$table" >"$TMP/sum.md"
+run scripts/capacity.py --check --document "$TMP/sum.md"
+check "a right result is right" says '^1 of 1 results'
+printf '%s 668 | |\n' "$table" >"$TMP/sum.md"
+run scripts/capacity.py --check --document "$TMP/sum.md"
+check "a wrong result is told" says 'sum.md:3: b is 667 \(ceil\(a \* 1.0004\) / 3\), not .668.'
+check "and is a failure" exits 1
+run scripts/capacity.py --write --document "$TMP/sum.md"
+check "it can be written" grep -qF '| 667 | |' "$TMP/sum.md"
+run scripts/capacity.py --document "$TMP/sum.md" a=6000
+check "a number of one's own is used" says '^b +2,000$'
+for given in c=1 b=1 a=many a; do
+    run scripts/capacity.py --document "$TMP/sum.md" "$given"
+    check "$given is refused" exits 2
+done
+printf '%s | |\n' '| `b` | `a * __import__("os")` |' >"$TMP/sum.md"
+run scripts/capacity.py --check --document "$TMP/sum.md"
+check "a formula is arithmetic and nothing else" exits 2
+
 echo "the documents"
 run python3 scripts/docs.py check "$TRAFFIC_BIN" "${documents[@]}"
 check "every command in ${#documents[@]} documents is there, with its options" exits 0

@@ -26,38 +26,53 @@ pub struct NewSale {
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
     /// 2000, or what the seating has.
+    #[schema(minimum = 1, maximum = 200_000)]
     pub total_seats: Option<i64>,
     /// 5000
+    #[schema(minimum = 0, maximum = 1_000_000)]
     pub admit_per_minute: Option<i64>,
     /// 100000
+    #[schema(minimum = 0, maximum = 20_000_000)]
     pub waiting_room_cap: Option<i64>,
     /// 4
+    #[schema(minimum = 1, maximum = 50)]
     pub max_tickets_per_user: Option<i64>,
     /// Of all accounts together that share a card, a phone or an address; 0 or null: no such cap.
+    #[schema(minimum = 0, maximum = 10_000)]
     pub max_tickets_per_cluster: Option<i64>,
     /// What makes accounts a cluster: of `payment`, `phone`, `address`; the first two.
     pub cluster_by: Option<Vec<String>>,
     /// Of one account over all sales of the event's group; 0 or null: no such cap.
+    #[schema(minimum = 0, maximum = 10_000)]
     pub max_tickets_per_group: Option<i64>,
     /// Of one cluster over all sales of the event's group; 0 or null: no such cap.
+    #[schema(minimum = 0, maximum = 10_000)]
     pub max_tickets_per_group_cluster: Option<i64>,
     /// People inside or called at once; 0: no limit.
+    #[schema(minimum = 0, maximum = 20_000_000)]
     pub max_active: Option<i64>,
     /// 720
+    #[schema(minimum = 1, maximum = 86_400)]
     pub hold_ttl_sec: Option<i64>,
     /// 60
+    #[schema(minimum = 1, maximum = 86_400)]
     pub claim_window_sec: Option<i64>,
     /// 600
+    #[schema(minimum = 1, maximum = 86_400)]
     pub shopping_window_sec: Option<i64>,
     /// 1
+    #[schema(minimum = 1, maximum = 50)]
     pub seats_per_shopper: Option<i64>,
     /// In minor units; 5000.
+    #[schema(minimum = 0)]
     pub price: Option<i64>,
     /// USD
+    #[schema(min_length = 3, max_length = 3)]
     pub currency: Option<String>,
     /// Where the seats of cancelled tickets go: `public` (again on sale, the default) or `held` (the operator's).
     pub cancelled_seats: Option<String>,
     pub seating: Option<Vec<NewSection>>,
+    #[schema(min_length = 1, max_length = 128)]
     pub idempotency_key: Option<String>,
 }
 
