@@ -76,6 +76,8 @@ pub(crate) enum Bug {
     PositionsGoOnInTheNextSale,
     /// When the next sale opens, polls of the first one show another position.
     NextSaleMovesTheLine,
+    /// Each place is in front of the one that was given before it.
+    NewestFirst,
     /// An admission is good for any sale.
     AdmissionOfOtherSale,
     /// A place in the middle of the line is kept free for somebody who comes late.
@@ -137,6 +139,7 @@ impl Bug {
             Bug::PositionsGoOnInTheNextSale => &["Q2"],
             Bug::AdmissionOfOtherSale => &["B1"],
             Bug::NextSaleMovesTheLine => &["B2"],
+            Bug::NewestFirst => &["F1"],
             Bug::LateOvertakes => &["L1"],
             Bug::FastPollersFirst => &["Q7"],
             Bug::DoubleSubmitMakesTwoOrders => &["K2"],
