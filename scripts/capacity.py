@@ -17,7 +17,7 @@ DOCUMENT = "docs/capacity.md"
 OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 FUNCTIONS = {"ceil": math.ceil, "max": max, "min": min}
 INPUT = re.compile(r"^\| `([a-z][a-z0-9_]*)` \| ([\d.,]+) \|(.*)$")
-RESULT = re.compile(r"^\| `([a-z][a-z0-9_]*)` \| `([^`]+)` \| ([\d.,]*) \|(.*)$")
+RESULT = re.compile(r"^\| `([a-z][a-z0-9_]*)` \| `([^`]+)` \| *([\d.,]*) *\|(.*)$")
 
 
 def value(formula, known):
@@ -108,9 +108,8 @@ def main(words):
         print(f"{len(results) - len(wrong)} of {len(results)} results are what their formulas give")
         return 1 if wrong or not results else 0
     if do == "write":
-        for number, _, is_, _, said in results:
-            head, middle, tail = lines[number].partition(f"` | {said} |")
-            lines[number] = f"{head}` | {shown(is_)} |{tail}" if middle else lines[number]
+        for number, name, is_, formula, _ in results:
+            lines[number] = f"| `{name}` | `{formula}` | {shown(is_)} |{RESULT.match(lines[number]).group(4)}"
         with open(document, "w", encoding="utf-8") as file:
             file.write("\n".join(lines))
         return 0

@@ -83,7 +83,7 @@ found() { # what says document
 block() { printf '```%s\n%s\n```' "$1" "$2"; }
 found "a recipe that is not there" '`make tset`: no such recipe' "$(block sh 'make tset')"
 found "a recipe between backticks" '`make tset`: no such recipe' 'Run `make tset N=5`.'
-found "a variable that nothing reads" 'nothing reads SCENARO' "$(block sh 'make sim SCENARO=launch_spike')"
+found "a variable that nothing reads" '`make`: nothing reads SCENARO' "$(block sh 'make sim SCENARO=launch_spike')"
 found "a variable before a command" 'nothing reads the variable DATABASE_ULR' "$(block sh 'DATABASE_ULR=x traffic serve')"
 found "a script that is not there" 'there is no scripts/nonsense.sh' "$(block sh 'scripts/nonsense.sh --now')"
 found "a file that is not there" 'there is no examples/none.json' "$(block sh 'traffic lab replay examples/none.json')"

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::LabError;
 use crate::net::{Conn, Target};
@@ -58,9 +58,11 @@ impl Nodes {
     /// What is open once the server has had time to see that the fans are gone.
     pub(crate) async fn back_to(&self, before: Option<u64>) -> Option<Connections> {
         let (before, mut nodes) = (before?, self.reached());
-        let until = Instant::now() + self.patience;
         let mut after = sum(&mut nodes).await?;
-        while after > before + SLACK && Instant::now() < until {
+        for _ in 0..self.patience.as_millis() / ASKED_EVERY.as_millis() {
+            if after <= before + SLACK {
+                break;
+            }
             sleep(ASKED_EVERY).await;
             after = sum(&mut nodes).await?;
         }

@@ -15,12 +15,12 @@ const FUNCTION_LINES: usize = 60;
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
     ("crates/lab/src/judge.rs", "judge", 89),
     ("crates/lab/src/run.rs", "play", 95),
-    ("crates/lab/src/run.rs", "prepare", 62),
+    ("crates/lab/src/run.rs", "prepare", 64),
     ("crates/server/src/app.rs", "start", 76),
     ("crates/server/src/metrics.rs", "render", 63),
     // A list, a line for each route: what does not fit on a screen any more is too much.
     ("crates/server/src/router.rs", "routes", 90),
-    ("crates/traffic/src/sim.rs", "play", 67),
+    ("crates/traffic/src/sim.rs", "play", 68),
 ];
 
 /// The number of lines that is too much, if it is. `exception` replaces the limit for code, tests apart.
