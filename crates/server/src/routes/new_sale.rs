@@ -182,16 +182,21 @@ pub async fn make_sale(
 
 /// A moment for the writer between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Ten seconds of a full lane: then the worker goes on with the hall.
+/// So often the lane may be full, ten seconds in all: then the worker goes on with the hall.
 const ATTEMPTS: u32 = 200;
 
 /// The sale is there: what fails now does not undo it, so no failure is definite.
 async fn build(app: &App, sale: SaleId) -> Result<(), Problem> {
-    for _ in 0..ATTEMPTS {
+    let mut left = ATTEMPTS;
+    loop {
         match app.store.run(BuildSeats { sale }).await {
             Ok(true) => return Ok(()),
+            // Some more seats are there: the largest hall takes more of these steps than a full lane has attempts.
             Ok(false) => {}
-            Err(Failure::Overloaded) => tokio::time::sleep(PAUSE).await,
+            Err(Failure::Overloaded) if left > 0 => {
+                left -= 1;
+                tokio::time::sleep(PAUSE).await;
+            }
             Err(failure) => {
                 tracing::warn!(%failure, %sale, "a hall is not finished yet");
                 break;
