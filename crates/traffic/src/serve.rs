@@ -122,6 +122,7 @@ async fn start(
         cores: real::cores(),
         connections,
         streams_max: limits.streams_max(),
+        commit: option_env!("TRAFFIC_COMMIT").unwrap_or("unknown"),
         scenarios: scenarios(),
         run_defaults: run_defaults(),
         patience: Some(PATIENCE),

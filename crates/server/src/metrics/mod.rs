@@ -1,68 +1,100 @@
-//! What the node counts about itself. Route templates and statuses only, never a person's id.
+//! What a node counts about itself, and the page on which it tells that, with what others count. No label is a person.
+//!
+//! Each family of the page has a row in docs/metrics.md; a test compares the two.
 
-use std::collections::HashMap;
+mod node;
+mod process;
+mod routes;
+mod sales;
+mod store;
+mod tally;
+mod text;
+
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use ::store::histogram::Histogram;
 use http::StatusCode;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
 
+pub use self::process::Process;
+pub use self::routes::BOUNDS as ANSWER_BOUNDS;
+use self::routes::Routes;
+pub use self::tally::Tally;
+use self::text::Unit;
+pub use self::text::{Format, Page};
 use crate::app::App;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
-    route: String,
-    status: u16,
-}
+const MS: u64 = 1_000_000;
+/// Of join batches, in nanoseconds: within the limits that scenarios set for a join, and how far beyond.
+const BATCH_BOUNDS: [u64; 12] =
+    [MS, 2 * MS, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS, 500 * MS, 1_000 * MS, 2_000 * MS, 5_000 * MS];
+/// People in one batch, up to as many as there can be.
+const PEOPLE_BOUNDS: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfLimit {
-    class: &'static str,
-    by: &'static str,
-}
+/// The answers to joins.
+const JOINS: [&str; 14] = [
+    "known",
+    "new",
+    "rate_limited",
+    "sale_closed",
+    "room_full",
+    "overloaded",
+    "outcome_unknown",
+    "proof_of_work_required",
+    "proof_of_work_invalid",
+    "proof_of_work_expired",
+    "proof_of_work_used",
+    "sale_not_found",
+    "sale_building",
+    "storage_full",
+];
+const HOLDS: [&str; 19] = [
+    "placed",
+    "unavailable",
+    "active_hold_exists",
+    "cap_exceeded",
+    "cluster_cap_exceeded",
+    "group_cap_exceeded",
+    "too_many_cards",
+    "admission_required",
+    "admission_invalid",
+    "admission_expired",
+    "admission_foreign",
+    "admission_used",
+    "bad_count",
+    "idempotency_key_reused",
+    "rate_limited",
+    "overloaded",
+    "outcome_unknown",
+    "sale_closed",
+    "storage_full",
+];
+const CHECKOUTS: [&str; 20] = [
+    "confirmed",
+    "payment_declined",
+    "outcome_unknown",
+    "payment_refunded",
+    "hold_expired",
+    "hold_not_found",
+    "hold_used",
+    "checkout_in_progress",
+    "cap_exceeded",
+    "cluster_cap_exceeded",
+    "group_cap_exceeded",
+    "too_many_cards",
+    "admission_required",
+    "admission_invalid",
+    "admission_expired",
+    "admission_foreign",
+    "admission_used",
+    "rate_limited",
+    "overloaded",
+    "storage_full",
+];
+const SETTLEMENTS: [&str; 4] = ["confirmed", "payment_declined", "payment_refunded", "outcome_unknown"];
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfSale {
-    sale: String,
-}
-
-/// 100 to 599.
-const STATUSES: usize = 500;
-
-/// Answers of one route, one counter for each status: counting is an addition, without a lock or a copy of the name.
-struct ByStatus([AtomicU64; STATUSES]);
-
-impl Default for ByStatus {
-    fn default() -> Self {
-        Self([const { AtomicU64::new(0) }; STATUSES])
-    }
-}
-
-impl ByStatus {
-    fn count(&self, status: StatusCode) {
-        if let Some(counter) = self.0.get(usize::from(status.as_u16()) - 100) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn counted(&self) -> impl Iterator<Item = (u16, u64)> {
-        let counts = (100..).zip(&self.0).map(|(status, count)| (status, count.load(Ordering::Relaxed)));
-        counts.filter(|(_, count)| *count > 0)
-    }
-}
-
-#[derive(Default)]
 pub struct Metrics {
-    routes: HashMap<String, ByStatus>,
-    /// Answers at no route.
-    elsewhere: ByStatus,
-    request_nanos: AtomicU64,
-    total: AtomicU64,
+    routes: Routes,
     /// 5xx but for honest "come back later".
     errors: AtomicU64,
     /// 403 and 429.
@@ -71,20 +103,40 @@ pub struct Metrics {
     per_sec: AtomicI64,
     tick_failures: AtomicU64,
     operator_keys_refused: AtomicU64,
+    pub joins: Tally<{ JOINS.len() }>,
+    pub holds: Tally<{ HOLDS.len() }>,
+    pub checkouts: Tally<{ CHECKOUTS.len() }>,
+    /// Payments whose answer was lost, as the worker found them.
+    pub settlements: Tally<{ SETTLEMENTS.len() }>,
+    holds_expired: AtomicU64,
+    batch_people: Histogram<10>,
+    batch_took: Histogram<12>,
 }
 
 impl Metrics {
     /// For these route templates.
     pub fn new(routes: impl IntoIterator<Item = String>) -> Self {
-        Self { routes: routes.into_iter().map(|route| (route, ByStatus::default())).collect(), ..Self::default() }
+        Self {
+            routes: Routes::new(routes),
+            errors: AtomicU64::new(0),
+            blocked: AtomicU64::new(0),
+            last_latency_us: AtomicU64::new(0),
+            per_sec: AtomicI64::new(0),
+            tick_failures: AtomicU64::new(0),
+            operator_keys_refused: AtomicU64::new(0),
+            joins: Tally::new(JOINS),
+            holds: Tally::new(HOLDS),
+            checkouts: Tally::new(CHECKOUTS),
+            settlements: Tally::new(SETTLEMENTS),
+            holds_expired: AtomicU64::new(0),
+            batch_people: Histogram::new(&PEOPLE_BOUNDS),
+            batch_took: Histogram::new(&BATCH_BOUNDS),
+        }
     }
 
     pub fn answered(&self, route: Option<&str>, status: StatusCode, took: Duration) {
-        route.and_then(|route| self.routes.get(route)).unwrap_or(&self.elsewhere).count(status);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.request_nanos.fetch_add(nanos, Ordering::Relaxed);
+        let nanos = self.routes.answered(route, status, took);
         self.last_latency_us.store(nanos / 1000, Ordering::Relaxed);
-        self.total.fetch_add(1, Ordering::Relaxed);
         if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
             self.errors.fetch_add(1, Ordering::Relaxed);
         }
@@ -102,8 +154,19 @@ impl Metrics {
         self.operator_keys_refused.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A batch of joins, from its start to its answer.
+    pub fn joins_written(&self, people: usize, took: Duration) {
+        self.batch_people.note(people as u64);
+        self.batch_took.note(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Holds that the worker has freed because their time was over.
+    pub fn holds_expired(&self, holds: u64) {
+        self.holds_expired.fetch_add(holds, Ordering::Relaxed);
+    }
+
     pub fn total(&self) -> u64 {
-        self.total.load(Ordering::Relaxed)
+        self.routes.total()
     }
 
     pub fn blocked(&self) -> u64 {
@@ -129,117 +192,39 @@ impl Metrics {
         self.per_sec.store(per_sec, Ordering::Relaxed);
     }
 
-    fn requests(&self) -> Family<Answered, Counter> {
-        let family = Family::<Answered, Counter>::default();
-        let routes = self.routes.iter().map(|(route, answers)| (route.as_str(), answers));
-        for (route, answers) in routes.chain([("none", &self.elsewhere)]) {
-            for (status, count) in answers.counted() {
-                family.get_or_create(&Answered { route: route.to_owned(), status }).inc_by(count);
-            }
-        }
-        family
-    }
-
-    /// The text that Prometheus reads.
-    pub fn render(&self, app: &App) -> String {
-        let mut registry = Registry::with_prefix("traffic");
-        registry.register("http_requests", "Requests answered, by route and status", self.requests());
-        let seconds = Counter::<f64, AtomicU64>::default();
-        seconds.inc_by(Duration::from_nanos(self.request_nanos.load(Ordering::Relaxed)).as_secs_f64());
-        registry.register_with_unit("http_request_duration", "Time spent answering", Unit::Seconds, seconds);
+    fn write(&self, page: &mut Page) {
+        self.routes.write(page);
+        self.joins.write(page.counter("joins_total", "Answers to joins"));
+        self.holds.write(page.counter("holds_total", "Answers to holds"));
+        self.checkouts.write(page.counter("checkouts_total", "Answers to checkouts"));
+        let help = "Payments whose answer was lost, by what the provider said later";
+        self.settlements.write(page.counter("settlements_total", help));
+        let help = "People in one batch of joins";
+        page.histogram("join_batch_people", help).buckets(&[], Unit::One, &self.batch_people.read());
+        let help = "A batch of joins, from its start to its answer";
+        page.histogram("join_batch_duration_seconds", help).buckets(&[], Unit::Nanos, &self.batch_took.read());
         let counters = [
-            ("tick_failures", "Ticks of the worker that failed", self.tick_failures.load(Ordering::Relaxed)),
+            ("holds_expired_total", "Holds that the worker freed because their time was over", &self.holds_expired),
+            ("tick_failures_total", "Ticks of the worker that failed", &self.tick_failures),
             (
-                "operator_keys_refused",
+                "operator_keys_refused_total",
                 "Requests for the operator without the right key",
-                self.operator_keys_refused.load(Ordering::Relaxed),
+                &self.operator_keys_refused,
             ),
-            ("store_requests", "Commands and reads asked of the store", app.store.asked()),
-            ("store_statements", "Statements sent to a database server for them", app.store.statements()),
-            (
-                "proof_of_work_challenges",
-                "Challenges given out",
-                app.proof_of_work.figures.asked.load(Ordering::Relaxed),
-            ),
-            (
-                "proof_of_work_accepted",
-                "Proofs of work accepted",
-                app.proof_of_work.figures.accepted.load(Ordering::Relaxed),
-            ),
-            (
-                "proof_of_work_refused",
-                "Proofs of work missing or refused",
-                app.proof_of_work.figures.refused.load(Ordering::Relaxed),
-            ),
-            ("mails_sent", "Mails that were handed over", app.post.figures.sent.load(Ordering::Relaxed)),
-            ("mails_failed", "Mails that could not be handed over", app.post.figures.failed.load(Ordering::Relaxed)),
-            ("connections_accepted", "Connections taken since the start", app.connections.accepted()),
-            ("connections_refused", "Connections closed at once by a cap", app.connections.refused()),
         ];
-        for (name, help, value) in counters {
-            let counter: Counter = Counter::default();
-            counter.inc_by(value);
-            registry.register(name, help, counter);
+        for (name, help, count) in counters {
+            page.counter(name, help).is(count.load(Ordering::Relaxed));
         }
-        let gauges = [
-            ("connections_open", "Connections open now", app.connections.open()),
-            ("streams", "Streams of waiting rooms open now", app.streams.open()),
-            ("leader", "1 while this node's worker is the one that works", usize::from(app.leads().is_some())),
-        ];
-        for (name, help, value) in gauges {
-            let gauge: Gauge = Gauge::default();
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-            registry.register(name, help, gauge);
-        }
-        registry.register("limit_refusals", "Requests refused as a flood, by limit", refusals(app));
-        if app.redis.is_on() {
-            app.redis.figures.register(&mut registry);
-        }
-        let staleness: Gauge<f64, AtomicU64> = Gauge::default();
-        staleness.set(app.store.staleness().as_secs_f64());
-        let help = "For how long this node may have missed what others did";
-        registry.register_with_unit("staleness", help, Unit::Seconds, staleness);
-        register_rooms(&mut registry, app);
-        let mut text = String::new();
-        encode(&mut text, &registry).expect("writing to a string does not fail");
-        text
     }
 }
 
-fn refusals(app: &App) -> Family<OfLimit, Counter> {
-    let family = Family::<OfLimit, Counter>::default();
-    for (name, count) in app.limits.refused() {
-        let (class, by) = name.split_once('.').unwrap_or((name, ""));
-        family.get_or_create(&OfLimit { class, by }).inc_by(count);
-    }
-    family
-}
-
-fn register_rooms(registry: &mut Registry, app: &App) {
-    let figures: [Family<OfSale, Gauge>; 5] = Default::default();
-    let worst_people: Family<OfSale, Gauge> = Family::default();
-    let worst_seconds: Family<OfSale, Gauge<f64, AtomicU64>> = Family::default();
-    for room in app.rooms.all() {
-        let of = OfSale { sale: room.id.to_string() };
-        let worst = room.joins.worst();
-        worst_people.get_or_create(&of).set(i64::try_from(worst.people).unwrap_or(i64::MAX));
-        worst_seconds.get_or_create(&of).set(worst.took.as_secs_f64());
-        let values = [room.joined(), room.through(), room.waiting(), room.stock.free(), room.stock.held()];
-        for (figure, value) in figures.iter().zip(values) {
-            figure.get_or_create(&of).set(value);
-        }
-    }
-    let names = [
-        ("joined", "Places ever given in a sale"),
-        ("admitted_through", "The watermark of a sale"),
-        ("waiting", "People waiting now"),
-        ("seats_free", "Seats that nobody holds or has"),
-        ("seats_held", "Seats in live holds"),
-    ];
-    for ((name, help), figure) in names.into_iter().zip(figures) {
-        registry.register(name, help, figure);
-    }
-    registry.register("worst_join_batch_people", "People in the join batch that took longest", worst_people);
-    let help = "The join batch that took longest, from its start to its answer";
-    registry.register_with_unit("worst_join_batch", help, Unit::Seconds, worst_seconds);
+/// The text that Prometheus reads.
+pub fn page(app: &App, process: &Process, format: Format) -> String {
+    let mut page = Page::new(format);
+    app.metrics.write(&mut page);
+    sales::write(&mut page, app);
+    store::write(&mut page, app);
+    node::write(&mut page, app);
+    process.write(&mut page);
+    page.end()
 }
