@@ -109,7 +109,7 @@ check "the worker leads" grep -qx 'traffic_leader 1' "$TMP/page-2"
 
 echo "what is made of it"
 check "every name in the rules and the dashboard is on a page, and every family is described" \
-    python names "$DOC" "$TMP"/page-{0,1,2} -- "$RULES" "$BOARD"
+    python names "$DOC" "$TMP"/page-{0,1,2} -- "$RULES" "$BOARD" ${runbook[@]+"${runbook[@]}"}
 sed 's/traffic_waiting\b/traffic_wating/' "$BOARD" >"$TMP/board.json"
 check "a name that nobody tells is found" fails python names "$DOC" "$TMP"/page-{0,1,2} -- "$TMP/board.json"
 # shellcheck disable=SC2016  # the quotes of a name

@@ -78,7 +78,10 @@ fn phases(page: &mut Page, rooms: &[Shown], wall: Timestamp) {
     }
 }
 
-fn gauges(page: &mut Page, rooms: &[Shown], families: &[(&'static str, &str, fn(&Room) -> i64)]) {
+/// Name, description, and where the value comes from.
+type Figure = (&'static str, &'static str, fn(&Room) -> i64);
+
+fn gauges(page: &mut Page, rooms: &[Shown], families: &[Figure]) {
     for (name, help, value) in families {
         let mut family = page.gauge(name, help);
         for Shown { id, room } in rooms {
@@ -176,5 +179,66 @@ fn batches(page: &mut Page, rooms: &[Shown]) {
     for Shown { id, room } in rooms {
         let labels: &Labels<'_> = &[("sale", id)];
         family.sample(labels, room.joins.worst().took.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::money::Currency;
+    use domain::sale::{CancelledSeats, Terms};
+    use domain::seat_map::Seating;
+    use domain::{EventId, Money, SaleId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(100_000_000);
+
+    fn room(number: u128, opens_in_sec: i64, ends_in_sec: i64) -> Arc<Room> {
+        let terms = Terms {
+            opens_at: NOW.plus_sec(opens_in_sec),
+            ends_at: NOW.plus_sec(ends_in_sec),
+            total_seats: 1,
+            admit_per_minute: 1,
+            waiting_room_cap: 1,
+            max_tickets_per_user: 1,
+            caps: domain::caps::Caps::default(),
+            max_active: 0,
+            hold_ttl_sec: 1,
+            claim_window_sec: 1,
+            shopping_window_sec: 1,
+            seats_per_shopper: 1,
+            price: Money(1),
+            currency: Currency::parse("USD").unwrap(),
+            cancelled_seats: CancelledSeats::Public,
+        };
+        let (id, event) = (SaleId(Uuid::from_u128(number)), EventId(Uuid::nil()));
+        let sale = Sale { id, event, terms, paused: false, closed_at: None, built_at: Some(Timestamp(0)) };
+        Arc::new(Room::new(sale, &Seating::general(1, Money(1)).unwrap()))
+    }
+
+    fn numbers(rooms: Vec<Arc<Room>>) -> Vec<u128> {
+        shown(rooms, NOW).iter().map(|room| room.id.0.as_u128()).collect()
+    }
+
+    #[test]
+    fn open_sales_come_first_then_those_whose_doors_are_closest_and_long_gone_ones_not_at_all() {
+        let rooms = vec![
+            room(1, 60, 120),
+            room(2, -1_000, 1_000),
+            room(3, -7_200, -3_601),
+            room(4, 30, 120),
+            room(5, -50, -10),
+            room(6, -2_000, 1_000),
+            room(7, -7_200, -3_600),
+        ];
+        assert_eq!(numbers(rooms), [2, 6, 4, 5, 1, 7]);
+    }
+
+    #[test]
+    fn a_page_has_no_more_than_a_hundred_sales_and_the_open_ones_among_them() {
+        let rooms = (1..=500).map(|number| if number == 400 { room(400, -9_000, 9) } else { room(number, 5, 9) });
+        let told = numbers(rooms.collect());
+        assert_eq!((told.len(), told[0]), (SHOWN_MAX, 400));
     }
 }
