@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::LabError;
 use crate::net::{Conn, Target};
@@ -59,13 +59,15 @@ impl Nodes {
     pub(crate) async fn back_to(&self, before: Option<u64>) -> Option<Connections> {
         let (before, mut nodes) = (before?, self.reached());
         let mut after = sum(&mut nodes).await?;
-        for _ in 0..self.patience.as_millis() / ASKED_EVERY.as_millis() {
-            if after <= before + SLACK {
-                break;
+        let falling = async {
+            while after > before + SLACK {
+                sleep(ASKED_EVERY).await;
+                after = sum(&mut nodes).await?;
             }
-            sleep(ASKED_EVERY).await;
-            after = sum(&mut nodes).await?;
-        }
+            Some(())
+        };
+        // Out of patience, what was told last counts.
+        timeout(self.patience, falling).await.unwrap_or(Some(()))?;
         Some(Connections { before, after, of_every_node: self.each })
     }
 }

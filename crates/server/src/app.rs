@@ -101,6 +101,8 @@ pub struct App {
     pub passwords: Passwords,
     pub payments: Arc<dyn Provider>,
     pub metrics: Metrics,
+    /// Of the source that this was built from, where that is known.
+    pub commit: &'static str,
     pub refusals: Counts,
     pub signals: Signals,
     pub connections: Arc<ConnectionCounts>,
@@ -130,6 +132,8 @@ pub struct Outside {
     pub connections: Arc<ConnectionCounts>,
     /// Streams open at a time.
     pub streams_max: usize,
+    /// Of the source; `unknown` where whoever built this did not say.
+    pub commit: &'static str,
     /// What load runs there are.
     pub scenarios: Vec<Scenario>,
     pub run_defaults: RunDefaults,
@@ -164,6 +168,7 @@ impl App {
             cores,
             connections,
             streams_max,
+            commit,
             scenarios,
             run_defaults,
             patience,
@@ -212,6 +217,7 @@ impl App {
             passwords: Passwords::start(cores)?,
             payments: Arc::new(Simulated { latency: Duration::ZERO }),
             metrics: Metrics::new(router::templates()),
+            commit,
             refusals: Counts::of(Book::Refusals),
             signals: Signals::default(),
             connections,

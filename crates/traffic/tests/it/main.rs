@@ -19,6 +19,7 @@ mod roles;
 mod runner;
 mod scenarios;
 mod settings;
+mod slo_bounds;
 mod storage_errors;
 mod tidy;
 mod trust;
