@@ -38,6 +38,7 @@ mod rows;
 pub mod runs;
 pub mod sale_changes;
 pub mod settlement;
+mod spans;
 mod sqlite;
 pub mod stats;
 pub mod tickets;
@@ -52,10 +53,13 @@ use std::time::Duration;
 
 use domain::{Clock, Timestamp};
 use tokio::sync::watch;
+use tracing::field::Empty;
+use tracing::info_span;
 
 pub use change::{Change, NoObserver, Observer, SeatStatus};
 pub use error::{DbError, Failure, OpenError, Outcome, Stop};
 pub use postgres::inspect as inspect_postgres;
+pub use spans::SPANS;
 pub use sqlite::inspect;
 pub use tx::{Lane, Query, Read, Tx, Verb};
 pub use value::{Row, Value};
@@ -109,19 +113,27 @@ impl Store {
     /// Runs a verb; the answer comes after it is durable.
     pub async fn run<V: Verb>(&self, verb: V) -> Result<V::Done, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.run(verb).await,
-            Engine::Postgres(engine) => engine.run(verb).await,
-        }
+        let span = info_span!(target: SPANS, "store", op = spans::name::<V>(), system = self.system(), outcome = Empty);
+        let run = async {
+            match &self.engine {
+                Engine::Sqlite(engine) => engine.run(verb).await,
+                Engine::Postgres(engine) => engine.run(verb).await,
+            }
+        };
+        spans::within(span, run).await
     }
 
     /// Reads one snapshot.
     pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.read(query).await,
-            Engine::Postgres(engine) => engine.read(query).await,
-        }
+        let span = info_span!(target: SPANS, "store", op = spans::name::<Q>(), system = self.system(), outcome = Empty);
+        let read = async {
+            match &self.engine {
+                Engine::Sqlite(engine) => engine.read(query).await,
+                Engine::Postgres(engine) => engine.read(query).await,
+            }
+        };
+        spans::within(span, read).await
     }
 
     /// Verbs and queries asked of it since it was opened, refused ones too.
@@ -135,6 +147,14 @@ impl Store {
         match &self.engine {
             Engine::Sqlite(_) => 0,
             Engine::Postgres(engine) => engine.statements(),
+        }
+    }
+
+    /// As traces call it.
+    fn system(&self) -> &'static str {
+        match &self.engine {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgresql",
         }
     }
 

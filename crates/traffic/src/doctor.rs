@@ -12,12 +12,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use server::config::{Config, ConfigError, DatabaseUrl};
+use server::config::{Config, ConfigError, DatabaseUrl, Shown, odd_variables};
 use server::tickets::TicketSigner;
 
 use crate::EXIT_FAILED;
 use crate::cli::DoctorArgs;
-use crate::serve::load_config;
+use crate::real;
+use crate::serve::{effective_settings, load_config};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -90,15 +91,28 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
             checks.extend(wrong.lines.into_iter().map(|line| Check::fail("settings", line, fix)));
         }
     }
+    let leave_out = "correct it, or leave it out";
+    checks.extend(odd_variables(real::env_names(), &real::env).into_iter().map(|odd| Check::warn("settings", odd, leave_out)));
     checks.extend(machine::checks(connections.0, connections.1));
+    // What cannot be read at all is among the checks.
+    let settings = if args.settings { effective_settings(&args.serve).unwrap_or_default() } else { Vec::new() };
     let healthy = checks.iter().all(|check| check.status != Status::Fail);
     if args.json {
         let checks: Vec<Value> = checks.iter().map(Check::json).collect();
-        println!("{:#}", json!({ "healthy": healthy, "checks": checks }));
+        let mut told = json!({ "healthy": healthy, "checks": checks });
+        if args.settings {
+            told["settings"] = settings.iter().map(setting_json).collect();
+        }
+        println!("{told:#}");
     } else {
+        settings.iter().for_each(|one| println!("{:<24} = {:<32} ({})", one.key, one.value, one.origin));
         checks.iter().for_each(|check| println!("{check}"));
     }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+fn setting_json(one: &Shown) -> Value {
+    json!({ "key": one.key, "value": one.value, "source": one.origin.to_string() })
 }
 
 fn with_settings(config: &Config, checks: &mut Vec<Check>) -> anyhow::Result<()> {

@@ -18,6 +18,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use server::app::{App, Ids, Outside, RunDefaults, Scenario, Shared, StartError};
 use server::config::{Config, Settings};
+use server::log_levels::LogLevels;
 use store::payment::Provider;
 use tower::ServiceExt;
 
@@ -54,6 +55,8 @@ pub(crate) struct TestApp {
     broken: Broken,
     prefixes: AtomicU64,
     data: Data,
+    /// What the nodes were told to log, one after the other.
+    pub(crate) logged: Arc<Mutex<Vec<String>>>,
 }
 
 struct Node {
@@ -144,6 +147,7 @@ impl TestApp {
             broken: Broken::default(),
             prefixes: AtomicU64::new(0),
             data,
+            logged: Arc::default(),
         }
     }
 
@@ -182,6 +186,8 @@ impl TestApp {
             streams_max: STREAMS_MAX,
             scenarios: SCENARIOS.to_vec(),
             run_defaults: RunDefaults::default(),
+            log: self.log_levels(),
+            span_counts: Arc::default(),
         };
         let mut app = App::start(config, outside).await?;
         if let Some(payments) = &self.payments {
@@ -189,6 +195,15 @@ impl TestApp {
         }
         let router = server::router::router(Arc::clone(&app));
         Ok(Node { app, router })
+    }
+
+    fn log_levels(&self) -> LogLevels {
+        let logged = Arc::clone(&self.logged);
+        let set = move |level: &str| {
+            logged.lock().unwrap().push(level.to_owned());
+            Ok(())
+        };
+        LogLevels::new("info", Box::new(set))
     }
 
     /// From the next restart on.

@@ -20,4 +20,5 @@ mod scenarios;
 mod settings;
 mod storage_errors;
 mod tidy;
+mod traces;
 mod trust;
