@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn a_slip_is_no_name_of_a_part() {
-        for wrong in ["", "degub", "server", "server=", "=debug", "server=loud", "info,,debug", "a b=info", "[x]=info"] {
+        for wrong in ["", "degub", "server", "server=", "=debug", "server=loud", "info,,debug", "a b=info", "[x]=info"]
+        {
             assert!(checked(wrong).is_err(), "{wrong}");
         }
         let many = vec!["info"; DIRECTIVES_MAX + 1].join(",");

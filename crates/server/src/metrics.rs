@@ -173,7 +173,11 @@ impl Metrics {
             ),
             ("mails_sent", "Mails that were handed over", app.post.figures.sent.load(Ordering::Relaxed)),
             ("mails_failed", "Mails that could not be handed over", app.post.figures.failed.load(Ordering::Relaxed)),
-            ("spans_exported", "Spans of traces that the collector took", app.span_counts.exported.load(Ordering::Relaxed)),
+            (
+                "spans_exported",
+                "Spans of traces that the collector took",
+                app.span_counts.exported.load(Ordering::Relaxed),
+            ),
             ("spans_dropped", "Spans that no collector took in time", app.span_counts.dropped.load(Ordering::Relaxed)),
             ("connections_accepted", "Connections taken since the start", app.connections.accepted()),
             ("connections_refused", "Connections closed at once by a cap", app.connections.refused()),

@@ -43,7 +43,10 @@ pub(crate) struct UnixNanos {
 impl UnixNanos {
     #[expect(clippy::disallowed_methods, reason = "the one real clock")]
     pub(crate) fn start() -> Self {
-        Self { started: Instant::now(), wall_at_start: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() }
+        Self {
+            started: Instant::now(),
+            wall_at_start: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        }
     }
 
     pub(crate) fn now(&self) -> u64 {

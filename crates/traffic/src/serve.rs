@@ -42,14 +42,14 @@ pub(crate) fn run(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<Exi
 
 /// All layers of the settings. What is wrong comes as a [`ConfigError`].
 pub(crate) fn load_config(args: &ServeArgs) -> anyhow::Result<Config> {
-    let file = config_file(args)?;
-    Ok(Config::load(&args.settings, &real::env, file.as_ref().map(|(path, text)| (*path, text.as_str())))?)
+    Ok(settings(args)?.0?)
 }
 
-/// The same settings as they hold, each with its source.
-pub(crate) fn effective_settings(args: &ServeArgs) -> anyhow::Result<Vec<Shown>> {
+/// The same, beside every setting as it holds. The file is read once: it may be a pipe.
+pub(crate) fn settings(args: &ServeArgs) -> Result<(Result<Config, ConfigError>, Vec<Shown>), ConfigError> {
     let file = config_file(args)?;
-    Ok(effective(&args.settings, &real::env, file.as_ref().map(|(path, text)| (*path, text.as_str())))?)
+    let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
+    Ok((Config::load(&args.settings, &real::env, file), effective(&args.settings, &real::env, file)?))
 }
 
 fn config_file(args: &ServeArgs) -> Result<Option<(&Path, String)>, ConfigError> {

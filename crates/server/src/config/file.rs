@@ -56,10 +56,8 @@ fn as_text(value: Value) -> Option<String> {
 fn unknown(key: &str, known: &[String]) -> String {
     let slips_max = (key.len() / 3).clamp(1, SLIPS_MAX);
     let meant = nearest(&key.to_lowercase().replace('-', "_"), slips_max, known.iter().map(String::as_str));
-    let hint = meant.map_or_else(
-        || "traffic.default.toml lists every setting".to_owned(),
-        |meant| format!("is {meant} meant?"),
-    );
+    let hint = meant
+        .map_or_else(|| "traffic.default.toml lists every setting".to_owned(), |meant| format!("is {meant} meant?"));
     format!("`{key}` is no setting: {hint}")
 }
 
@@ -85,7 +83,8 @@ mod tests {
 
     #[test]
     fn everything_wrong_is_told_at_once_with_its_line() {
-        let told = wrong("http_adr = \":1\"\nHTTP-ADDR = \":1\"\nlab = [1]\ncolour = 3\njwt_secret = 1.5\n[limits]\na = 1\n");
+        let told =
+            wrong("http_adr = \":1\"\nHTTP-ADDR = \":1\"\nlab = [1]\ncolour = 3\njwt_secret = 1.5\n[limits]\na = 1\n");
         let expected = [
             "`HTTP-ADDR` is no setting: is http_addr meant? (config file t.toml, line 2)",
             "`colour` is no setting: traffic.default.toml lists every setting (config file t.toml, line 4)",

@@ -13,7 +13,8 @@ fn slips(one: &str, other: &str) -> usize {
     for (row, letter) in one.iter().enumerate() {
         let mut next = vec![row + 1];
         for (column, wanted) in other.iter().enumerate() {
-            let mut least = (last[column] + usize::from(letter != wanted)).min(last[column + 1] + 1).min(next[column] + 1);
+            let mut least =
+                (last[column] + usize::from(letter != wanted)).min(last[column + 1] + 1).min(next[column] + 1);
             let swapped = row > 0 && column > 0 && *letter == other[column - 1] && one[row - 1] == *wanted;
             if swapped {
                 least = least.min(before[column - 1] + 1);
@@ -31,7 +32,8 @@ mod tests {
 
     #[test]
     fn slips_are_counted() {
-        let cases = [("", "", 0), ("abc", "", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("abc", "ab", 1), ("ab", "xab", 1)];
+        let cases =
+            [("", "", 0), ("abc", "", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("abc", "ab", 1), ("ab", "xab", 1)];
         for (one, other, expected) in cases {
             assert_eq!((slips(one, other), slips(other, one)), (expected, expected), "{one} {other}");
         }

@@ -37,7 +37,9 @@ fn odd_one(name: &str, ours: &[String], traces: bool) -> Option<String> {
         return Some(format!("the environment variable {name} is not read: traces are sent as {}", PROTOCOL.1));
     }
     let of_traces = name.starts_with("OTEL_EXPORTER_OTLP_") || traces && name.starts_with("OTEL_");
-    of_traces.then(|| format!("the environment variable {name} is not read here (docs/logs-and-traces.md lists those that are)"))
+    of_traces.then(|| {
+        format!("the environment variable {name} is not read here (docs/logs-and-traces.md lists those that are)")
+    })
 }
 
 #[cfg(test)]

@@ -67,7 +67,8 @@ mod tests {
             format!("http://fan:{SECRET}@collector:4318"),
         ];
         // What is a secret by its name, or may hold one in a URL, and everything that is new and looks so.
-        let holds = |key: &&String| ["secret", "key", "url", "headers", "endpoint"].iter().any(|word| key.contains(word));
+        let holds =
+            |key: &&String| ["secret", "key", "url", "headers", "endpoint"].iter().any(|word| key.contains(word));
         let public = ["ticket_key_file", "ticket_keys_previous"];
         let all = keys();
         for key in all.iter().filter(holds).filter(|key| !public.contains(&key.as_str())) {

@@ -141,7 +141,10 @@ fn wrong_values_name_the_setting_and_where_it_was_written() {
         ("lab = \"maybe\"", "lab is `maybe`, not on, off or auto"),
         ("loadtest_default_vus = 20000", "loadtest_default_vus is over loadtest_max_vus"),
         ("loadtest_max_steady_sec = -1", "loadtest_max_steady_sec is `-1`"),
-        ("otlp_endpoint = \"localhost:4318\"", "otlp_endpoint is `localhost:4318`, not an address such as http://localhost:4318"),
+        (
+            "otlp_endpoint = \"localhost:4318\"",
+            "otlp_endpoint is `localhost:4318`, not an address such as http://localhost:4318",
+        ),
         ("otlp_headers = \"s3cret\"", "otlp_headers has no NAME=VALUE in place 1"),
         ("otel_resource_attributes = \"zone\"", "otel_resource_attributes has no NAME=VALUE"),
         ("otel_traces_sampler = \"some\"", "otel_traces_sampler is `some`, not always_on, always_off"),

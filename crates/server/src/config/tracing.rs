@@ -42,14 +42,20 @@ impl Reader {
         let share = self.parsed("otel_traces_sampler_arg", share);
         let sampler = self.parsed("otel_traces_sampler", |name| sampler(name, share)).unwrap_or_default();
         let url = self.parsed("otlp_endpoint", endpoint)?;
-        Some(TracingSettings { headers, sampler, ..TracingSettings::new(url, self.text("otel_service_name"), resource) })
+        Some(TracingSettings {
+            headers,
+            sampler,
+            ..TracingSettings::new(url, self.text("otel_service_name"), resource)
+        })
     }
 }
 
 /// The text is repeated only where no password can be in it.
 fn endpoint(text: &str) -> Result<Uri, String> {
     if text.contains('@') {
-        return Err(format!("names somebody before an @: what the collector wants to see belongs into otlp_headers ({EXAMPLE})"));
+        return Err(format!(
+            "names somebody before an @: what the collector wants to see belongs into otlp_headers ({EXAMPLE})"
+        ));
     }
     let wrong = || format!("is `{text}`, not an address such as {EXAMPLE}");
     let base: Uri = text.parse().map_err(|_| wrong())?;

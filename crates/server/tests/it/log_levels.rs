@@ -21,9 +21,13 @@ fn set_so_far(app: &TestApp) -> Vec<String> {
 async fn a_raised_level_holds_for_a_while_and_falls_back_by_itself() {
     let app = TestApp::start().await;
     let before = levels(&app).await;
-    assert_eq!((&before["level"], &before["configured"], &before["until"]), (&json!("info"), &json!("info"), &Value::Null));
+    assert_eq!(
+        (&before["level"], &before["configured"], &before["until"]),
+        (&json!("info"), &json!("info"), &Value::Null)
+    );
 
-    let raised = put(&app, &json!({ "level": "warn, server=debug", "for_sec": 30 })).await.expect(StatusCode::OK).clone();
+    let raised =
+        put(&app, &json!({ "level": "warn, server=debug", "for_sec": 30 })).await.expect(StatusCode::OK).clone();
     assert_eq!((&raised["level"], &raised["configured"]), (&json!("warn,server=debug"), &json!("info")));
     assert_eq!(raised["until"], json!(app.now().plus_sec(30)));
     assert_eq!(raised["node"], app.on(0).get("/health/live").send().await["instance"], "it says which node");
@@ -63,7 +67,11 @@ async fn what_is_no_level_changes_nothing() {
     for for_sec in [0, -1, 86_401] {
         put(&app, &json!({ "level": "debug", "for_sec": for_sec })).await.wrong("for_sec");
     }
-    app.call(Method::PUT, "/v1/admin/log").json(&json!({ "level": "debug" })).send().await.refused(401, "admin_key_invalid");
+    app.call(Method::PUT, "/v1/admin/log")
+        .json(&json!({ "level": "debug" }))
+        .send()
+        .await
+        .refused(401, "admin_key_invalid");
     app.get("/v1/admin/log").send().await.refused(401, "admin_key_invalid");
     assert!(set_so_far(&app).is_empty());
 }

@@ -186,7 +186,12 @@ mod tests {
     #[test]
     fn what_the_operator_says_of_the_process_wins() {
         let resource = resource(&settings(&[("service.instance.id", "one"), ("zone", "a")]), Uuid::nil());
-        let of = |name: &str| resource.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>();
-        assert_eq!((of("service.name"), of("service.instance.id"), of("zone")), (vec!["doors"], vec!["one"], vec!["a"]));
+        let of = |name: &str| {
+            resource.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (of("service.name"), of("service.instance.id"), of("zone")),
+            (vec!["doors"], vec!["one"], vec!["a"])
+        );
     }
 }

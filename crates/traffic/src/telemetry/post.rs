@@ -130,7 +130,9 @@ fn connector() -> anyhow::Result<TlsConnector> {
     let mut roots = RootCertStore::empty();
     let (_, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        bail!("this system trusts no certificate, so that the collector cannot be asked over TLS: install ca-certificates");
+        bail!(
+            "this system trusts no certificate, so that the collector cannot be asked over TLS: install ca-certificates"
+        );
     }
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()?

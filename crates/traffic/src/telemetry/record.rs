@@ -174,9 +174,10 @@ impl Open {
             name => (name, text("op")),
         };
         let name = format!("{first} {second}").trim_end().to_owned();
-        let failed = matches!(self.fields.of("status"), Some(Value::Number(500..)))
-            || FAILURES.contains(&text("outcome"));
-        let exported = self.fields.values.iter().filter_map(|(key, value)| Some((attribute(self.name, key)?, value.clone())));
+        let failed =
+            matches!(self.fields.of("status"), Some(Value::Number(500..))) || FAILURES.contains(&text("outcome"));
+        let exported =
+            self.fields.values.iter().filter_map(|(key, value)| Some((attribute(self.name, key)?, value.clone())));
         Finished {
             place,
             parent: self.parent,

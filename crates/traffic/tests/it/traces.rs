@@ -106,7 +106,10 @@ fn a_purchase_is_a_tree_of_spans_and_names_nobody() {
     for request in &requests {
         let head = request.head.to_lowercase();
         assert!(head.starts_with("post /v1/traces http/1.1"), "{head}");
-        assert!(head.contains("content-type: application/x-protobuf") && head.contains("x-collector-key: s3cret key"), "{head}");
+        assert!(
+            head.contains("content-type: application/x-protobuf") && head.contains("x-collector-key: s3cret key"),
+            "{head}"
+        );
     }
 
     let join = only(&spans, &trace(2), "POST /v1/sales/{id}/waiting-room/join");
@@ -119,14 +122,20 @@ fn a_purchase_is_a_tree_of_spans_and_names_nobody() {
     let hold = only(&spans, &trace(4), "POST /v1/sales/{id}/holds");
     let placed = only(&spans, &trace(4), "store PlaceHold");
     assert_eq!(placed.parent, hold.id);
-    assert_eq!((placed.attributes["db.system.name"].as_str(), placed.attributes["db.operation.name"].as_str()), ("sqlite", "PlaceHold"));
+    assert_eq!(
+        (placed.attributes["db.system.name"].as_str(), placed.attributes["db.operation.name"].as_str()),
+        ("sqlite", "PlaceHold")
+    );
 
     let checkout = only(&spans, &trace(5), "POST /v1/sales/{id}/checkout");
     let payment = only(&spans, &trace(5), "payment charge");
     let [begun, finished] = ["store BeginCheckout", "store FinishCheckout"].map(|name| only(&spans, &trace(5), name));
     assert!([payment, begun, finished].iter().all(|span| span.parent == checkout.id), "{spans:#?}");
     assert!(checkout.began <= begun.began && begun.ended <= payment.began, "{checkout:?} {begun:?} {payment:?}");
-    assert!(payment.ended <= finished.began && finished.ended <= checkout.ended, "{payment:?} {finished:?} {checkout:?}");
+    assert!(
+        payment.ended <= finished.began && finished.ended <= checkout.ended,
+        "{payment:?} {finished:?} {checkout:?}"
+    );
     assert_eq!((payment.kind, payment.attributes["traffic.outcome"].as_str()), (3, "captured"));
     assert_eq!(checkout.attributes["http.response.status_code"], "200");
     assert_eq!(checkout.attributes["http.request.method"], "POST");
@@ -141,7 +150,10 @@ fn a_purchase_is_a_tree_of_spans_and_names_nobody() {
     assert!(tick.parent.is_empty() && (work || spans.iter().any(|span| span.name == "store Tick")), "{tick:?}");
 
     let resource = &spans[0].resource;
-    assert_eq!((resource["service.name"].as_str(), resource["deployment.environment.name"].as_str()), ("doors", "test"));
+    assert_eq!(
+        (resource["service.name"].as_str(), resource["deployment.environment.name"].as_str()),
+        ("doors", "test")
+    );
     assert!(!resource["service.version"].is_empty() && !resource["service.instance.id"].is_empty());
 
     for secret in &secrets {
@@ -172,7 +184,8 @@ fn whoever_calls_decides_whether_a_trace_is_recorded() {
         ("OTEL_TRACES_SAMPLER_ARG", "0"),
     ];
     let server = serve(data.path(), &env);
-    let asked = |headers: &[(&str, &str)]| Line::new(server.address).send("GET", "/v1/sales/x", headers, None).unwrap().json();
+    let asked =
+        |headers: &[(&str, &str)]| Line::new(server.address).send("GET", "/v1/sales/x", headers, None).unwrap().json();
     for number in 1..=20 {
         let flags = if number % 2 == 0 { "01" } else { "00" };
         let body = asked(&[("traceparent", &traceparent(number, flags))]);
@@ -232,7 +245,8 @@ fn without_a_collector_no_connection_is_made() {
 
 /// The lines of the log, each an object.
 fn lines(server: &Server) -> Vec<Value> {
-    let parsed = |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("not one record in one line: {line}"));
+    let parsed =
+        |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("not one record in one line: {line}"));
     server.log().lines().map(parsed).collect()
 }
 
@@ -253,12 +267,19 @@ fn a_failed_request_is_one_line_and_an_ordinary_one_is_none_until_it_is_asked_fo
     assert_eq!((failed.status, failed.code().as_str()), (500, "internal"), "{failed:?}");
     assert!(!String::from_utf8_lossy(&failed.body).contains("no such table"), "{failed:?}");
     let id = failed.json()["request_id"].clone();
-    let about: Vec<Value> = lines(&server).into_iter().filter(|line| line.to_string().contains(id.as_str().unwrap())).collect();
+    let about: Vec<Value> =
+        lines(&server).into_iter().filter(|line| line.to_string().contains(id.as_str().unwrap())).collect();
     assert_eq!(about.len(), 1, "{about:#?}");
     let (line, fields) = (&about[0], &about[0]["fields"]);
-    assert_eq!((&line["level"], &fields["route"], &fields["status"]), (&json!("ERROR"), &json!("/v1/tickets"), &json!(500)));
+    assert_eq!(
+        (&line["level"], &fields["route"], &fields["status"]),
+        (&json!("ERROR"), &json!("/v1/tickets"), &json!(500))
+    );
     assert!(fields["cause"].as_str().unwrap().contains("no such table"), "{line}");
-    assert!(fields["took_ms"].is_number() && fields["trace_id"] == trace(7) && failed.json()["trace_id"] == trace(7), "{line}");
+    assert!(
+        fields["took_ms"].is_number() && fields["trace_id"] == trace(7) && failed.json()["trace_id"] == trace(7),
+        "{line}"
+    );
     assert_eq!(line["spans"][0]["trace_id"], trace(7), "{line}");
 
     // For a while every request is a line, with its trace.
@@ -277,5 +298,8 @@ fn a_failed_request_is_one_line_and_an_ordinary_one_is_none_until_it_is_asked_fo
     assert!(!log.contains('\u{1b}'), "colours in a file");
     assert!(!secrets.iter().any(|secret| secret != "127.0.0.1" && log.contains(secret.as_str())), "{log}");
     assert!(server.stop().success());
-    assert!(collector.spans().iter().any(|span| span.trace == trace(7) && span.failed), "a failed request is a failed span");
+    assert!(
+        collector.spans().iter().any(|span| span.trace == trace(7) && span.failed),
+        "a failed request is a failed span"
+    );
 }

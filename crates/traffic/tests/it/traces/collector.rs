@@ -136,9 +136,11 @@ pub(crate) fn spans(body: &[u8]) -> Vec<Span> {
 }
 
 fn span(bytes: &[u8]) -> Span {
-    let text = |field| all(bytes, field).next().map(|text| String::from_utf8(text.to_vec()).unwrap()).unwrap_or_default();
+    let text =
+        |field| all(bytes, field).next().map(|text| String::from_utf8(text.to_vec()).unwrap()).unwrap_or_default();
     let hex = |field| all(bytes, field).next().unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
-    let number = |field| fields(bytes).into_iter().find(|(number, _)| *number == field).map_or(0, |(_, value)| value.number());
+    let number =
+        |field| fields(bytes).into_iter().find(|(number, _)| *number == field).map_or(0, |(_, value)| value.number());
     let status = all(bytes, 15).flat_map(fields).find(|(number, _)| *number == 3);
     Span {
         trace: hex(1),
