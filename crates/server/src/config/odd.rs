@@ -6,7 +6,7 @@ use super::settings::{env_name, keys};
 /// What is read beside the settings, by other commands too.
 const OTHERS: [&str; 5] = ["TRAFFIC_LOG", "BASE_URL", "SALE_ID", "TRAFFIC_BIN", "TRAFFIC_DATA"];
 /// A slip in a short name makes another word.
-const LETTERS_PER_SLIP: usize = 5;
+const LETTERS_PER_SLIP: usize = 6;
 const SLIPS_MAX: usize = 2;
 /// The only way in which traces are sent.
 const PROTOCOL: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");

@@ -18,11 +18,11 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use server::app::{App, Ids, Outside, RunDefaults, Scenario, Shared, StartError};
 use server::config::{Config, Settings};
-use server::log_levels::LogLevels;
 use store::payment::Provider;
 use tower::ServiceExt;
 
 use crate::by_hand::{CountedIds, HandClock};
+use crate::log_levels;
 use crate::profile::{Data, profile};
 
 /// 2026-11-23T12:00:00Z
@@ -186,7 +186,7 @@ impl TestApp {
             streams_max: STREAMS_MAX,
             scenarios: SCENARIOS.to_vec(),
             run_defaults: RunDefaults::default(),
-            log: self.log_levels(),
+            log: log_levels::noted_in(&self.logged),
             span_counts: Arc::default(),
         };
         let mut app = App::start(config, outside).await?;
@@ -195,15 +195,6 @@ impl TestApp {
         }
         let router = server::router::router(Arc::clone(&app));
         Ok(Node { app, router })
-    }
-
-    fn log_levels(&self) -> LogLevels {
-        let logged = Arc::clone(&self.logged);
-        let set = move |level: &str| {
-            logged.lock().unwrap().push(level.to_owned());
-            Ok(())
-        };
-        LogLevels::new("info", Box::new(set))
     }
 
     /// From the next restart on.

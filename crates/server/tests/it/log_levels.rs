@@ -1,9 +1,22 @@
 //! What a node logs, changed while it runs: checked, told in the audit, over by itself.
 
+use std::sync::{Arc, Mutex};
+
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use server::log_levels::LogLevels;
 
 use crate::app::{Answer, TestApp};
+
+/// Levels that hold nowhere, and are noted.
+pub(crate) fn noted_in(logged: &Arc<Mutex<Vec<String>>>) -> LogLevels {
+    let logged = Arc::clone(logged);
+    let set = move |level: &str| {
+        logged.lock().unwrap().push(level.to_owned());
+        Ok(())
+    };
+    LogLevels::new("info", Box::new(set))
+}
 
 async fn put(app: &TestApp, body: &Value) -> Answer {
     app.on(0).call(Method::PUT, "/v1/admin/log").admin().json(body).send().await
@@ -98,7 +111,7 @@ async fn every_node_has_levels_of_its_own_and_a_worker_alone_too() {
     let other = app.on(1).get("/v1/admin/log").admin().send().await;
     assert_eq!(other.expect(StatusCode::OK)["level"], "info");
 
-    let worker = server::router::worker(std::sync::Arc::clone(app.shared()));
+    let worker = server::router::worker(Arc::clone(app.shared()));
     let answer = app.on(0).get("/v1/admin/log").admin().through(worker).send().await;
     assert_eq!(answer.expect(StatusCode::OK)["level"], "debug");
 }
