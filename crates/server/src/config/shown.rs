@@ -72,7 +72,7 @@ mod tests {
         let public = ["ticket_key_file", "ticket_keys_previous"];
         let all = keys();
         for key in all.iter().filter(holds).filter(|key| !public.contains(&key.as_str())) {
-            for value in values.iter().filter(|value| key != &"otlp_endpoint" || value.contains('@')) {
+            for value in values.iter().filter(|value| *key != "otlp_endpoint" || value.contains('@')) {
                 assert!(!printable(key, value).contains(SECRET), "{key}: {}", printable(key, value));
             }
         }

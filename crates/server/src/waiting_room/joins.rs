@@ -137,7 +137,8 @@ impl Joins {
 fn span_of(batch: &mut [Waiting]) -> Span {
     let span = tracing::info_span!(target: SPANS, parent: None, "join_batch", people = batch.len());
     for waiting in batch {
-        span.follows_from(&std::mem::replace(&mut waiting.span, Span::none()));
+        let request = std::mem::replace(&mut waiting.span, Span::none());
+        span.follows_from(&request);
     }
     span
 }

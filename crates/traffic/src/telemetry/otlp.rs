@@ -20,15 +20,15 @@ pub(super) fn export(resource: &Resource, spans: &[Finished]) -> Vec<u8> {
     scope.text(1, SCOPE);
     scope.text(2, env!("CARGO_PKG_VERSION"));
     let mut of_scope = Message::default();
-    of_scope.message(1, scope);
-    spans.iter().for_each(|one| of_scope.message(2, span(one)));
+    of_scope.message(1, &scope);
+    spans.iter().for_each(|one| of_scope.message(2, &span(one)));
     let mut of_resource = Message::default();
     let mut attributes = Message::default();
-    resource.iter().for_each(|(name, value)| attributes.message(1, pair(name, &Value::Text(value.clone()))));
-    of_resource.message(1, attributes);
-    of_resource.message(2, of_scope);
+    resource.iter().for_each(|(name, value)| attributes.message(1, &pair(name, &Value::Text(value.clone()))));
+    of_resource.message(1, &attributes);
+    of_resource.message(2, &of_scope);
     let mut request = Message::default();
-    request.message(1, of_resource);
+    request.message(1, &of_resource);
     request.0
 }
 
@@ -43,17 +43,17 @@ fn span(one: &Finished) -> Message {
     span.number(6, one.kind as u64);
     span.fixed64(7, one.began);
     span.fixed64(8, one.ended);
-    one.attributes.iter().for_each(|(name, value)| span.message(9, pair(name, value)));
+    one.attributes.iter().for_each(|(name, value)| span.message(9, &pair(name, value)));
     for link in &one.links {
         let mut other = Message::default();
         other.bytes(1, &link.trace.to_be_bytes());
         other.bytes(2, &link.span.to_be_bytes());
-        span.message(13, other);
+        span.message(13, &other);
     }
     if one.failed {
         let mut status = Message::default();
         status.number(3, ERROR);
-        span.message(15, status);
+        span.message(15, &status);
     }
     span.fixed32(16, SAMPLED);
     span
@@ -68,7 +68,7 @@ fn pair(name: &str, value: &Value) -> Message {
     }
     let mut pair = Message::default();
     pair.text(1, name);
-    pair.message(2, any);
+    pair.message(2, &any);
     pair
 }
 
@@ -120,7 +120,7 @@ impl Message {
         self.bytes(field, text.as_bytes());
     }
 
-    fn message(&mut self, field: u64, message: Self) {
+    fn message(&mut self, field: u64, message: &Self) {
         self.bytes(field, &message.0);
     }
 }

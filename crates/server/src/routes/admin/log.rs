@@ -62,7 +62,7 @@ pub async fn levels(State(app): State<Shared>, _: Operator) -> Json<Levels> {
     responses((status = 200, body = Levels), (status = 422, description = "invalid_field: level, for_sec or reason")))]
 pub async fn set(State(app): State<Shared>, _: Operator, request: Request) -> Result<Json<Levels>, Problem> {
     let new: NewLevel = body::json(request, ADMIN_BYTES_MAX).await?.value;
-    let level = log_levels::checked(&new.level).map_err(wrong_level)?;
+    let level = log_levels::checked(&new.level).map_err(|why| wrong_level(&why))?;
     let for_sec = new.for_sec.unwrap_or(FOR_SEC);
     if !(1..=FOR_SEC_MAX).contains(&for_sec) {
         return Err(Problem::field("for_sec", format!("for_sec: a whole number from 1 to {FOR_SEC_MAX}.")));
@@ -73,12 +73,12 @@ pub async fn set(State(app): State<Shared>, _: Operator, request: Request) -> Re
     let note = Note { acts: vec![act(&app, "set_log_level", format!("node {}", app.instance), &details)] };
     app.store.run(note).await?;
     let lasts = Duration::from_secs(for_sec.unsigned_abs());
-    app.log.raise(&level, app.clock.wall(), app.clock.monotonic(), lasts).map_err(wrong_level)?;
+    app.log.raise(&level, app.clock.wall(), app.clock.monotonic(), lasts).map_err(|why| wrong_level(&why))?;
     tracing::info!(level, for_sec, "the operator has changed what is logged");
     Ok(Json(shown(&app)))
 }
 
-fn wrong_level(why: String) -> Problem {
+fn wrong_level(why: &str) -> Problem {
     Problem::field("level", format!("level: {why}."))
 }
 
