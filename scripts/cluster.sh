@@ -203,6 +203,10 @@ for ((number = 1; number <= WORKERS; number++)); do
     wait_for "worker-$number" ready "http://127.0.0.1:${worker_ports[number - 1]}"
 done
 start_nginx
+# Which of the nodes answers behind nginx cannot be known: whoever counts their connections asks each.
+METRICS_URL=$(printf ',http://127.0.0.1:%s' "${api_ports[@]}")
+export METRICS_URL=${METRICS_URL#,}
+echo "$METRICS_URL" >"$CLUSTER_DIR/metrics_url"
 start runner "$BIN" lab runner --base-url "http://127.0.0.1:$PORT"
 
 (umask 077 && : >"$CLUSTER_DIR/addresses")

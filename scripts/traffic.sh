@@ -16,6 +16,7 @@ if [ -z "${BASE_URL:-}" ] && running_pid >/dev/null && [ -s "$URL_FILE" ]; then
 elif [ -z "${BASE_URL:-}" ] && find_cluster && [ -n "$(running nginx)" ]; then
     BASE_URL=$(cat "$CLUSTER_DIR/url")
     ADMIN_API_KEY=${ADMIN_API_KEY:-$(cat "$CLUSTER_DIR/admin.key")}
-    export BASE_URL ADMIN_API_KEY
+    METRICS_URL=${METRICS_URL:-$(cat "$CLUSTER_DIR/metrics_url")}
+    export BASE_URL ADMIN_API_KEY METRICS_URL
 fi
 exec "$BIN" "$@"

@@ -13,6 +13,7 @@ use crate::dump::{Dump, format_ms};
 use crate::environment::Environment;
 use crate::history::History;
 use crate::metrics::Metrics;
+use crate::nodes::Connections;
 use crate::preview::PlanFacts;
 use crate::record::{Reached, Recorded};
 use crate::report::{self, KnobRow, Report};
@@ -27,7 +28,7 @@ pub(crate) struct Played {
     /// In the order of the plan.
     pub(crate) sales: Vec<OfSale>,
     /// The server's connections once the fans had gone.
-    pub(crate) connections: Option<u64>,
+    pub(crate) connections: Option<Connections>,
     pub(crate) endings: BTreeMap<String, u64>,
     /// Fans whose journey the end of the run cut off.
     pub(crate) unfinished: BTreeSet<u32>,
@@ -46,7 +47,7 @@ pub(crate) struct OfSale {
 }
 
 /// What sales are called where there are two.
-const SALE_NAMES: [&str; 4] = ["A", "B", "C", "D"];
+pub(crate) const SALE_NAMES: [&str; 4] = ["A", "B", "C", "D"];
 
 pub(crate) fn judge(options: &RunOptions, mut prepared: Prepared, mut played: Played) -> Report {
     for why in played.sales.iter().filter_map(|sale| sale.dump.as_ref().err()) {
@@ -160,8 +161,7 @@ fn findings(prepared: &Prepared, played: &Played, parts: &[History], own_sale: b
         findings.extend(of_one);
     }
     let doors_us: Vec<u64> = (0..sales.len()).map(|number| prepared.doors_of(number)).collect();
-    let connections = prepared.connections.zip(played.connections);
-    let whole = check::Whole { plan, sales: &sales, doors_us: &doors_us, connections };
+    let whole = check::Whole { plan, sales: &sales, doors_us: &doors_us, connections: played.connections };
     findings.extend(check::own(prepared.scenario.checks, &whole));
     findings
 }

@@ -27,6 +27,7 @@ mod live;
 mod metrics;
 mod names;
 mod net;
+mod nodes;
 mod operator;
 mod plan;
 mod preview;

@@ -30,7 +30,12 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn parse(base_url: &str, remote: bool) -> Result<Arc<Self>, LabError> {
-        let bad = |why: &str| LabError::BadPlan(format!("base url {base_url}: {why}"));
+        Self::named("base url", base_url, remote)
+    }
+
+    /// As `parse`, of an address with another name.
+    pub(crate) fn named(name: &str, base_url: &str, remote: bool) -> Result<Arc<Self>, LabError> {
+        let bad = |why: &str| LabError::BadPlan(format!("{name} {base_url}: {why}"));
         let uri: http::Uri = base_url.trim_end_matches('/').parse().map_err(|_| bad("not a URL"))?;
         if uri.scheme_str() != Some("http") {
             return Err(bad("only http:// is driven; put the lab behind the TLS proxy"));

@@ -19,6 +19,7 @@ use crate::fan::{Ending, Fan};
 use crate::judge::{OfSale, Played, judge};
 use crate::knobs::Knobs;
 use crate::net::{Conn, Target};
+use crate::nodes::Nodes;
 use crate::operator::{Account, Live, OPERATOR_LIMIT, Operator, SAMPLE_LIMIT, SaleFacts, check_words};
 use crate::plan::{Plan, SalePlan};
 use crate::progress::{self, ProgressMode, Watched};
@@ -31,8 +32,6 @@ use crate::slo::Slo;
 use crate::stage::{Elsewhere, News, OnStage, Setting, Stage};
 use crate::trace::Trace;
 
-/// Others may use the server too: a page that polls, a health check.
-pub(crate) const CONNECTIONS_SLACK: u64 = 5;
 /// A given sale is open already: its fans come this soon.
 const OPEN_SALE_LEAD_US: u64 = 200_000;
 
@@ -45,6 +44,8 @@ pub struct RunOptions {
     /// `http://host:port` of the server.
     pub base_url: String,
     pub admin_key: String,
+    /// `http://host:port` of each node, where the server's address is a balancer's. Empty: it is the server's own.
+    pub metrics_urls: Vec<String>,
     /// Allows a target that is not loopback.
     pub remote: bool,
     /// Where report, history and export are written; made if it is not there.
@@ -79,7 +80,8 @@ pub(crate) struct Prepared {
     pub(crate) run_id: String,
     /// Of the first sale.
     pub(crate) doors_us: u64,
-    /// Connections the server had before the fans came.
+    pub(crate) nodes: Nodes,
+    /// Connections they had before the fans came.
     pub(crate) connections: Option<u64>,
     pub(crate) notes: Vec<String>,
     pub(crate) environment: Environment,
@@ -124,6 +126,7 @@ async fn prepare(options: &RunOptions, planned: Planned, mut notes: Vec<String>)
     let target = Target::parse(&options.base_url, options.remote)?;
     check_words(options.sale_id.as_deref(), &options.admin_key)?;
     scenario.check_sale(&plan, options.sale_id.is_none())?;
+    let nodes = Nodes::new(&target, &options.metrics_urls, options.remote)?;
     let populations = plan.populations();
     let slos = lines.iter().chain(&options.thresholds).map(|line| Slo::parse(line, &populations));
     let slos = slos.collect::<Result<Vec<_>, _>>().map_err(LabError::BadPlan)?;
@@ -143,7 +146,7 @@ async fn prepare(options: &RunOptions, planned: Planned, mut notes: Vec<String>)
         true => Some(elsewhere::make(&mut operator, &target, clock, &run_id).await?),
         false => None,
     };
-    let connections = operator.open_connections().await;
+    let connections = nodes.open().await;
     let (sales, doors_us) = match &options.sale_id {
         Some(sale_id) => (vec![operator.find_sale(sale_id).await?], clock.now_us() + OPEN_SALE_LEAD_US),
         None => {
@@ -176,6 +179,7 @@ async fn prepare(options: &RunOptions, planned: Planned, mut notes: Vec<String>)
         accounts,
         run_id,
         doors_us,
+        nodes,
         connections,
         notes,
         environment,
@@ -297,7 +301,7 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
         let (export, dump) = export(&mut operator, clock, &sale.sale_id).await;
         evidence.push(OfSale { samples: samples.all(), export, dump });
     }
-    let connections = connections_back_to(prepared.connections, &mut operator).await;
+    let connections = prepared.nodes.back_to(prepared.connections).await;
     Played {
         recorded: recorder.take(),
         sales: evidence,
@@ -310,24 +314,6 @@ async fn play(options: &RunOptions, prepared: &Prepared) -> Played {
         cpu_share,
         peak_memory_mib,
     }
-}
-
-/// Connections take a moment to be closed on the server's side.
-const CONNECTIONS_PATIENCE: u32 = 20;
-const CONNECTIONS_EVERY: Duration = Duration::from_millis(100);
-
-/// What the server has open once it has had time to see that the fans are gone.
-async fn connections_back_to(before: Option<u64>, operator: &mut Operator) -> Option<u64> {
-    let before = before?;
-    let mut open = operator.open_connections().await?;
-    for _ in 0..CONNECTIONS_PATIENCE {
-        if open <= before + CONNECTIONS_SLACK {
-            break;
-        }
-        tokio::time::sleep(CONNECTIONS_EVERY).await;
-        open = operator.open_connections().await?;
-    }
-    Some(open)
 }
 
 /// Never returns false; a closed channel means that nobody can ask any more.

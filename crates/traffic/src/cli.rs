@@ -195,6 +195,22 @@ impl Target {
     }
 }
 
+/// The nodes behind the server's address, where that is a balancer's.
+#[derive(Debug, Args)]
+pub(crate) struct Nodes {
+    /// Address of a node behind the balancer, once for each, or all with commas between them: how many connections each has open tells
+    /// whether those that were cut are closed
+    #[arg(long = "metrics-url", value_name = "URL", env = "METRICS_URL", value_delimiter = ',')]
+    metrics_url: Vec<String>,
+}
+
+impl Nodes {
+    pub(crate) fn metrics_urls(&self) -> Vec<String> {
+        let urls = self.metrics_url.iter().map(|url| url.trim().trim_end_matches('/').to_owned());
+        urls.filter(|url| !url.is_empty()).collect()
+    }
+}
+
 /// True for `localhost` and loopback addresses, whatever the scheme and port.
 pub(crate) fn is_loopback(base_url: &str) -> bool {
     let authority = base_url.split_once("://").map_or(base_url, |(_, rest)| rest).split(['/', '?', '#']).next();

@@ -51,6 +51,7 @@ pub(crate) fn run(args: &RunnerArgs) -> anyhow::Result<ExitCode> {
         admin_key,
         out_dir: args.out.clone().unwrap_or_else(|| scratch.path().to_owned()),
         keeps_files: args.out.is_some(),
+        metrics_urls: args.nodes.metrics_urls(),
         remote: args.remote,
         judge_times: !args.no_time_limits,
     };

@@ -78,6 +78,7 @@ pub(crate) fn play(args: &RunArgs, plan: &Plan) -> anyhow::Result<ExitCode> {
                 Some(_) => server::config::DEV_ADMIN_KEY.to_owned(),
                 None => args.target.admin_key()?.to_owned(),
             },
+            metrics_urls: if server.is_some() { vec![] } else { args.nodes.metrics_urls() },
             remote: args.remote,
             out_dir: args.out.clone(),
             judge_times: !args.no_time_limits,

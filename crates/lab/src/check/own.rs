@@ -1,6 +1,7 @@
 //! Checks that belong to a scenario: beside the invariants of every run, what this one is about.
 
 use super::{Evidence, Finding, Tally};
+use crate::nodes::Connections;
 use crate::plan::Plan;
 
 /// What the checks of a scenario may look at: all sales of the run, and what was planned.
@@ -10,8 +11,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) sales: &'a [Evidence<'a>],
     /// When the doors of each open.
     pub(crate) doors_us: &'a [u64],
-    /// Connections of the server before the fans came, and after they had gone.
-    pub(crate) connections: Option<(u64, u64)>,
+    /// Of the server.
+    pub(crate) connections: Option<Connections>,
 }
 
 /// Of fewer fans than this it may be chance that nobody came to what a scenario is about: then the row says so, and does

@@ -3,6 +3,7 @@
 use super::{Evidence, Finding, Owed, OwnCheck, Tally, Whole, own};
 use crate::dump::{BoundBy, Call, Claim, Dump, Entry, Hold, Order, Payment, Refund, Sale, Seat, Ticket};
 use crate::history::{History, Op, Outcome, Record, Value, Why};
+use crate::nodes::Connections;
 use crate::operator::Stats;
 use crate::plan::Plan;
 use crate::sampler::Sample;
@@ -43,8 +44,13 @@ impl Story {
 
     /// Judged by a check of a scenario.
     pub(crate) fn own(&self, plan: &Plan, check: &OwnCheck) -> Finding {
+        self.own_with(plan, check, None)
+    }
+
+    /// As `own`, with what the server told of its connections.
+    pub(crate) fn own_with(&self, plan: &Plan, check: &OwnCheck, connections: Option<Connections>) -> Finding {
         let evidence = [self.evidence()];
-        let whole = Whole { plan, sales: &evidence, doors_us: &[0], connections: None };
+        let whole = Whole { plan, sales: &evidence, doors_us: &[0], connections };
         own(std::slice::from_ref(check), &whole).remove(0)
     }
 

@@ -59,18 +59,19 @@ pub(crate) struct Point {
 }
 
 /// What the server said of one sale in one second.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct OfSale {
-    second: u64,
-    queue_depth: u64,
-    called: u64,
-    returning: u64,
-    inside: u64,
-    bought: u64,
-    gone: u64,
-    available_seats: u64,
-    held_seats: u64,
-    tickets_sold: u64,
+    pub(crate) second: u64,
+    pub(crate) queue_depth: u64,
+    pub(crate) called: u64,
+    pub(crate) returning: u64,
+    pub(crate) inside: u64,
+    pub(crate) bought: u64,
+    pub(crate) gone: u64,
+    pub(crate) available_seats: u64,
+    pub(crate) held_seats: u64,
+    pub(crate) tickets_sold: u64,
 }
 
 /// A second without a sample is not there.

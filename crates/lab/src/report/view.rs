@@ -43,6 +43,8 @@ pub(crate) struct Run {
     #[serde(default)]
     pub(crate) series: Vec<super::Point>,
     #[serde(default)]
+    pub(crate) other_sales: Vec<Vec<super::OfSale>>,
+    #[serde(default)]
     pub(crate) environment: Map<String, Value>,
     #[serde(default)]
     pub(crate) knobs: Vec<Knob>,

@@ -8,8 +8,8 @@ use super::parts::{self, active_us, cut_join, cuts, lasting_rate, person, unless
 use crate::check::{OwnCheck, Tally, Whole};
 use crate::history::{CUT, Op, Outcome, Record, Value, Why};
 use crate::knobs::Knobs;
+use crate::nodes::{Connections, SLACK};
 use crate::plan::{Plan, SalePlan, Shape, draw};
-use crate::run::CONNECTIONS_SLACK;
 
 pub(super) const SCENARIO: Scenario =
     Scenario { plan, slos, checks: &[SAME_PLACE, CONNECTIONS_CLOSED], ..Scenario::PLAIN };
@@ -93,16 +93,17 @@ fn position(record: &Record) -> Option<u64> {
 
 /// C2: once all are gone, the server has no more connections than before they came.
 fn connections_closed(whole: &Whole<'_>, tally: &mut Tally) {
-    // Several nodes count by themselves, and nobody says which one was asked.
+    // Several nodes count by themselves: unless each was asked, nobody says which one did.
     let samples = || whole.sales.iter().flat_map(|evidence| evidence.samples);
     let instances: BTreeSet<&str> = samples().filter_map(|sample| Some(&*sample.live.as_ref()?.instance)).collect();
-    let (Some((before, after)), true) = (whole.connections, instances.len() == 1) else {
+    let known = whole.connections.filter(|connections| connections.of_every_node || instances.len() == 1);
+    let Some(Connections { before, after, .. }) = known else {
         tally.does_not_apply();
         return;
     };
     tally.count("connections before", before);
     tally.count("connections after", after);
-    tally.check(after <= before + CONNECTIONS_SLACK, || {
+    tally.check(after <= before + SLACK, || {
         format!("the server had {before} connections before the fans came and {after} after they had gone")
     });
 }
@@ -111,12 +112,26 @@ fn connections_closed(whole: &Whole<'_>, tally: &mut Tally) {
 mod tests {
     use super::super::parts::tests::{SHORT, knobs};
     use super::*;
+    use crate::check::CheckVerdict;
+    use crate::check::testkit::Story;
 
     #[test]
     fn everybody_loses_the_connection_and_some_while_they_join() {
         let plan = plan(&knobs(&SHORT));
         assert!(plan.fans.iter().all(|fan| !fan.habits.while_waiting.is_empty()));
         assert_eq!(plan.fans.iter().filter(|fan| fan.habits.cuts_join.is_some()).count(), 45);
+    }
+
+    /// No sample tells who answered, as behind a balancer.
+    #[test]
+    fn connections_are_judged_where_every_node_was_asked() {
+        let (plan, story) = (plan(&knobs(&SHORT)), Story::new(2));
+        let judged = |after, of_every_node| {
+            story.own_with(&plan, &CONNECTIONS_CLOSED, Some(Connections { before: 9, after, of_every_node })).verdict
+        };
+        assert_eq!(judged(9 + SLACK, true), CheckVerdict::Pass);
+        assert_eq!(judged(10 + SLACK, true), CheckVerdict::Fail);
+        assert_eq!(judged(10 + SLACK, false), CheckVerdict::NotExercised);
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(crate) fn options(base_url: &str, dir: &std::path::Path, knobs: &[(&str, &st
         knobs: set,
         base_url: base_url.into(),
         admin_key: "key".into(),
+        metrics_urls: vec![],
         remote: false,
         out_dir: dir.into(),
         judge_times: false,

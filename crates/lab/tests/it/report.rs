@@ -126,6 +126,26 @@ fn a_day_is_drawn_as_small_as_a_minute() {
 }
 
 #[test]
+fn each_sale_of_a_run_has_its_charts() {
+    let mut report = hostile();
+    let page = report_html(&report.to_string()).expect("a report");
+    assert!(page.contains("People in line") && !page.contains("of sale "), "one sale needs no number");
+
+    report["series"] = (0..3).map(|second| json!({"second": second, "requests": 1, "queue_depth": 1})).collect();
+    report["other_sales"] = json!([[{"second": 1, "queue_depth": 4321, "available_seats": 7, "tickets_sold": 1}]]);
+    report["plan"]["sales"] = json!([
+        {"total_seats": 4, "admit_per_minute": 60}, {"total_seats": 8, "admit_per_minute": 60, "opens_after_ms": 1_000}
+    ]);
+    let page = report_html(&report.to_string()).expect("a report");
+    for title in ["People in line of sale A", "Seats of sale A", "People in line of sale B", "Seats of sale B"] {
+        assert!(page.contains(title), "{title}");
+    }
+    assert!(page.contains("4,321"), "the second sale's figures");
+    assert!(page.contains("8 seats"), "the limit is that of the second sale");
+    assert!(page.contains("\"line-B"), "an address of its own");
+}
+
+#[test]
 fn a_run_that_never_sent_anything_has_a_page_too() {
     let mut report = hostile();
     report["series"] = json!([]);

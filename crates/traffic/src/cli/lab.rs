@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand};
 
-use super::{KnobArgs, RunArgs, Target, given};
+use super::{KnobArgs, Nodes, RunArgs, Target, given};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LabCommand {
@@ -112,6 +112,8 @@ Examples:
 pub(crate) struct RunnerArgs {
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) nodes: Nodes,
     /// The server's RUNNER_KEY; without it the admin key is shown
     #[arg(long, value_name = "KEY", env = "RUNNER_KEY", hide_env_values = true)]
     runner_key: Option<String>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Target, given};
+use super::{Nodes, Target, given};
 
 /// A thousand runs of a minute are a night.
 const REPEATS: RangeInclusive<u32> = 1..=1_000;
@@ -41,6 +41,8 @@ impl SimArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) nodes: Nodes,
     /// Folder for the report and the history
     #[arg(long, value_name = "DIR", default_value = "data/runs")]
     pub(crate) out: PathBuf,

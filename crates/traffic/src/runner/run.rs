@@ -31,6 +31,7 @@ pub(super) struct Rig {
     pub(super) out_dir: PathBuf,
     /// Files stay where they were written once the server has them.
     pub(super) keeps_files: bool,
+    pub(super) metrics_urls: Vec<String>,
     pub(super) remote: bool,
     pub(super) judge_times: bool,
 }
@@ -129,6 +130,7 @@ impl Rig {
             knobs,
             base_url: self.base_url.clone(),
             admin_key: self.admin_key.clone(),
+            metrics_urls: self.metrics_urls.clone(),
             remote: self.remote,
             out_dir: self.out_dir.clone(),
             judge_times: self.judge_times,

@@ -41,6 +41,7 @@ fn passes(scenario: &str, own: &[&str]) {
         knobs,
         base_url: format!("http://{}", server.address),
         admin_key: "dev-admin-key".to_owned(),
+        metrics_urls: vec![],
         remote: false,
         out_dir: folder.path().join("runs"),
         judge_times: false,

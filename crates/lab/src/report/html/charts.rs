@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::svg::{Axis, Chart, Kind, Limit, Scale, Series, most, number};
+use super::svg::{self, Axis, Chart, Kind, Limit, Scale, Series, most, number};
+use crate::judge::SALE_NAMES;
 use crate::knobs::parse_duration_ms;
-use crate::report::Point;
 use crate::report::text::Text;
 use crate::report::view::Run;
+use crate::report::{OfSale, Point};
 
 /// More steps than this are finer than a page can show.
 const STEPS: u64 = 240;
@@ -105,42 +106,91 @@ fn traffic(run: &Run, figures: &Figures<'_>, axis: &Axis, out: &mut String) {
     chart("errors", "Errors", "a second", Scale::Linear, &errors, allowed.as_slice(), out);
 }
 
-/// What the sale did.
+/// What the sales did: the first one, whom each was let in to, and the others.
 fn sale(run: &Run, figures: &Figures<'_>, axis: &Axis, out: &mut String) {
-    let terms = run.plan.as_ref().and_then(|plan| plan.sales.first());
-    let own = run.plan.as_ref().is_none_or(|plan| plan.own_sale);
-    let chart = |id, title, unit, series: &[Series], limits: &[Limit], out: &mut String| {
-        Chart { id, title, unit, scale: Scale::Linear, series, limits }.draw(axis, out);
-    };
-    // The server's counts in the report are those of the first sale.
-    let counted = match run.plan.as_ref().map_or(1, |plan| plan.sales.len()) {
-        0 | 1 => "by the server's count",
-        _ => "of the first sale, by the server's count",
-    };
-    let depth = [
-        series("waiting", 1, Kind::Area, figures.last(|second| second.queue_depth)),
-        series("inside", 2, Kind::Line, figures.last(|second| second.inside)),
-    ];
-    let room = terms.map(|terms| terms.waiting_room_cap as f64).filter(|_| own);
-    let room = room.map(|room| Limit::flat(format!("room for {}", number(room)), room, axis.steps));
-    chart("line", "People in line", counted, &depth, room.as_slice(), out);
+    let several = !run.other_sales.is_empty();
+    Stock {
+        waiting: figures.last(|second| second.queue_depth),
+        inside: figures.last(|second| second.inside),
+        sold: figures.last(|second| second.tickets_sold),
+        held: figures.last(|second| second.held_seats),
+        free: figures.last(|second| second.available_seats),
+    }
+    .draw(run, 0, several, axis, out);
     let admitted = [series("let in", 1, Kind::Bars, figures.rate(|second| second.admitted))];
-    let rate = drip(run, axis).filter(|_| own);
-    chart(
-        "admissions",
-        "Admissions",
-        "a second, when a poll told them; the drip bounds the calls behind it",
-        &admitted,
-        rate.as_slice(),
-        out,
-    );
-    let (sold, held) = (figures.last(|second| second.tickets_sold), figures.last(|second| second.held_seats));
-    let on_top: Vec<Option<f64>> =
-        sold.iter().zip(&held).map(|(sold, held)| Some((*sold)? + held.unwrap_or(0.0))).collect();
-    let seats = [series("sold or held", 4, Kind::Area, on_top), series("sold", 2, Kind::Area, sold)];
-    let house = most(&figures.last(|second| second.available_seats)).and(terms).map(|terms| terms.total_seats as f64);
-    let house = house.filter(|_| own).map(|seats| Limit::flat(format!("{} seats", number(seats)), seats, axis.steps));
-    chart("seats", "Seats", counted, &seats, house.as_slice(), out);
+    let rate = drip(run, axis).filter(|_| own_sale(run));
+    Chart {
+        id: "admissions",
+        title: if several { "Admissions of all sales" } else { "Admissions" },
+        unit: "a second, when a poll told them; the drip bounds the calls behind it",
+        scale: Scale::Linear,
+        series: &admitted,
+        limits: rate.as_slice(),
+    }
+    .draw(axis, out);
+    for (number, seconds) in (1..).zip(&run.other_sales) {
+        Stock::of(seconds, axis).draw(run, number, several, axis, out);
+    }
+}
+
+fn own_sale(run: &Run) -> bool {
+    run.plan.as_ref().is_none_or(|plan| plan.own_sale)
+}
+
+/// What the server said of one sale over time.
+struct Stock {
+    waiting: Vec<Option<f64>>,
+    inside: Vec<Option<f64>>,
+    sold: Vec<Option<f64>>,
+    held: Vec<Option<f64>>,
+    free: Vec<Option<f64>>,
+}
+
+impl Stock {
+    /// Of a sale beside the first: its last sample in each step.
+    fn of(seconds: &[OfSale], axis: &Axis) -> Self {
+        let last = |figure: fn(&OfSale) -> u64| {
+            let mut steps = vec![None; axis.steps];
+            for second in seconds {
+                let step = usize::try_from(second.second / axis.step_sec).ok();
+                if let Some(step) = step.and_then(|step| steps.get_mut(step)) {
+                    *step = Some(figure(second) as f64);
+                }
+            }
+            steps
+        };
+        Self {
+            waiting: last(|second| second.queue_depth),
+            inside: last(|second| second.inside),
+            sold: last(|second| second.tickets_sold),
+            held: last(|second| second.held_seats),
+            free: last(|second| second.available_seats),
+        }
+    }
+
+    /// `number` counts the run's sales from 0.
+    fn draw(self, run: &Run, number: usize, several: bool, axis: &Axis, out: &mut String) {
+        let terms = run.plan.as_ref().and_then(|plan| plan.sales.get(number)).filter(|_| own_sale(run));
+        // By the letters that the checks name them with.
+        let letter = SALE_NAMES.get(number).copied().unwrap_or_default();
+        let of = if several { format!(" of sale {letter}") } else { String::new() };
+        let id = |chart: &str| if several { format!("{chart}-{letter}") } else { chart.to_owned() };
+        let chart = |chart: &str, title: &str, series: &[Series], limits: &[Limit], out: &mut String| {
+            let (id, title) = (id(chart), format!("{title}{of}"));
+            let unit = "by the server's count";
+            Chart { id: &id, title: &title, unit, scale: Scale::Linear, series, limits }.draw(axis, out);
+        };
+        let depth = [series("waiting", 1, Kind::Area, self.waiting), series("inside", 2, Kind::Line, self.inside)];
+        let room = terms.map(|terms| terms.waiting_room_cap as f64);
+        let room = room.map(|room| Limit::flat(format!("room for {}", svg::number(room)), room, axis.steps));
+        chart("line", "People in line", &depth, room.as_slice(), out);
+        let both = self.sold.iter().zip(&self.held);
+        let on_top = both.map(|(sold, held)| Some((*sold)? + held.unwrap_or(0.0))).collect();
+        let seats = [series("sold or held", 4, Kind::Area, on_top), series("sold", 2, Kind::Area, self.sold)];
+        let house = most(&self.free).and(terms).map(|terms| terms.total_seats as f64);
+        let house = house.map(|seats| Limit::flat(format!("{} seats", svg::number(seats)), seats, axis.steps));
+        chart("seats", "Seats", &seats, house.as_slice(), out);
+    }
 }
 
 /// What the drips of all sales that are open let in together.

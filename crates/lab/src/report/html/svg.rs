@@ -65,9 +65,9 @@ impl Axis {
 }
 
 pub(super) struct Chart<'a> {
-    pub(super) id: &'static str,
-    pub(super) title: &'static str,
-    pub(super) unit: &'static str,
+    pub(super) id: &'a str,
+    pub(super) title: &'a str,
+    pub(super) unit: &'a str,
     pub(super) scale: Scale,
     pub(super) series: &'a [Series],
     pub(super) limits: &'a [Limit],
