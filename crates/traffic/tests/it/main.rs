@@ -21,4 +21,5 @@ mod settings;
 mod slo_bounds;
 mod storage_errors;
 mod tidy;
+mod traces;
 mod trust;
