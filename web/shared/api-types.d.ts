@@ -179,6 +179,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this node logs. */
+        get: operations["get_v1_admin_log"];
+        /** Logs more or less for a while. It holds at once, on this node alone. */
+        put: operations["put_v1_admin_log"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/admin/orders/{id}/cancel": {
         parameters: {
             query?: never;
@@ -1783,6 +1801,19 @@ export interface components {
             position: number;
             state: string;
         };
+        Levels: {
+            /** @description What the node was started with. */
+            configured: string;
+            /** @description What holds now. */
+            level: string;
+            /** @description The life of the node that answers: every node has levels of its own. */
+            node: string;
+            /**
+             * Format: date-time
+             * @description When it falls back to that; null where it holds.
+             */
+            until?: string | null;
+        };
         /** @description A place in line, and what became of it. */
         LineEntry: {
             /**
@@ -1893,6 +1924,17 @@ export interface components {
              * @description Kept in the audit.
              * @default null
              */
+            reason?: string | null;
+        };
+        NewLevel: {
+            /**
+             * Format: int64
+             * @description For so many seconds, 1 to 86400; then what the node was started with holds again. By default 600.
+             */
+            for_sec?: number | null;
+            /** @description `info`, or `warn,server=debug`: off, error, warn, info, debug or trace, also of one part of the program. */
+            level: string;
+            /** @description Kept in the audit. */
             reason?: string | null;
         };
         NewSale: {
@@ -2146,6 +2188,8 @@ export interface components {
             status: number;
             /** @description the words of the status */
             title: string;
+            /** @description to find the request among traces, where the server writes them */
+            trace_id?: string;
             /** @description an address that is the code's own */
             type: string;
         };
@@ -3034,6 +3078,7 @@ export type Holder = components['schemas']['Holder'];
 export type JoinAnswer = components['schemas']['JoinAnswer'];
 export type LastRun = components['schemas']['LastRun'];
 export type LeaveAnswer = components['schemas']['LeaveAnswer'];
+export type Levels = components['schemas']['Levels'];
 export type LineEntry = components['schemas']['LineEntry'];
 export type LinePage = components['schemas']['LinePage'];
 export type Live = components['schemas']['Live'];
@@ -3043,6 +3088,7 @@ export type Me = components['schemas']['Me'];
 export type NewEvent = components['schemas']['NewEvent'];
 export type NewException = components['schemas']['NewException'];
 export type NewIssue = components['schemas']['NewIssue'];
+export type NewLevel = components['schemas']['NewLevel'];
 export type NewSale = components['schemas']['NewSale'];
 export type NewSection = components['schemas']['NewSection'];
 export type Node = components['schemas']['Node'];
@@ -3487,6 +3533,75 @@ export interface operations {
                 };
             };
             /** @description invalid_field */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description any other "no"; see `code` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_v1_admin_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Levels"];
+                };
+            };
+            /** @description any other "no"; see `code` */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_v1_admin_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLevel"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Levels"];
+                };
+            };
+            /** @description invalid_field: level, for_sec or reason */
             422: {
                 headers: {
                     [name: string]: unknown;

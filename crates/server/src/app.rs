@@ -12,6 +12,7 @@ use store::lease::Lead;
 use store::payment::{Provider, Simulated};
 use store::{Failure, Store};
 use tokio::time::timeout;
+use tracing::{Instrument as _, Span};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ use crate::guesses::Guesses;
 use crate::keys::{KEY_BYTES, Keys, seeded};
 use crate::limits::Limits;
 use crate::listener::ConnectionCounts;
+use crate::log_levels::LogLevels;
 use crate::mail::Post;
 use crate::metrics::Metrics;
 use crate::passwords::Passwords;
@@ -32,6 +34,7 @@ use crate::router;
 use crate::runners::Runners;
 use crate::session::SessionCookie;
 use crate::signals::Signals;
+use crate::spans::{SpanCounts, Spans};
 use crate::streams::Streams;
 use crate::tickets::TicketSigner;
 use crate::waiting_room::fill::fill;
@@ -103,6 +106,10 @@ pub struct App {
     pub metrics: Metrics,
     /// Of the source that this was built from, where that is known.
     pub commit: &'static str,
+    pub log: LogLevels,
+    /// `None`: nothing is traced.
+    pub spans: Option<Spans>,
+    pub span_counts: Arc<SpanCounts>,
     pub refusals: Counts,
     pub signals: Signals,
     pub connections: Arc<ConnectionCounts>,
@@ -137,6 +144,9 @@ pub struct Outside {
     /// What load runs there are.
     pub scenarios: Vec<Scenario>,
     pub run_defaults: RunDefaults,
+    pub log: LogLevels,
+    /// Of whoever sends them.
+    pub span_counts: Arc<SpanCounts>,
     /// How long a request waits for its write, which goes on without it. `None`: for ever.
     pub patience: Option<Duration>,
     /// Only in tests: see [`store::Options`].
@@ -171,6 +181,8 @@ impl App {
             commit,
             scenarios,
             run_defaults,
+            log,
+            span_counts,
             patience,
             hand_driven_from,
         } = outside;
@@ -218,6 +230,9 @@ impl App {
             payments: Arc::new(Simulated { latency: Duration::ZERO }),
             metrics: Metrics::new(router::templates()),
             commit,
+            spans: config.tracing.as_ref().map(|tracing| Spans::new(tracing.sampler, ids.secret())),
+            log,
+            span_counts,
             refusals: Counts::of(Book::Refusals),
             signals: Signals::default(),
             connections,
@@ -289,6 +304,11 @@ impl App {
         }
     }
 
+    /// Of the request that this is a part of. While nobody traces there is none, and it is not looked for.
+    pub fn current_span(&self) -> Span {
+        self.spans.as_ref().map_or_else(Span::none, |_| Span::current())
+    }
+
     /// Runs a write in a task of its own: a client that hangs up does not cancel half of it, and one that waits is told
     /// in time.
     pub async fn detached<T: Send + 'static>(
@@ -311,7 +331,8 @@ impl App {
         patience: Option<Duration>,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {
-        let Some(done) = within(patience, tokio::spawn(work)).await else { return Err(Problem::outcome_unknown()) };
+        let work = tokio::spawn(work.instrument(self.current_span()));
+        let Some(done) = within(patience, work).await else { return Err(Problem::outcome_unknown()) };
         done.unwrap_or_else(|panic| {
             tracing::error!(%panic, "a write's task died");
             Err(Problem::outcome_unknown())

@@ -3,11 +3,16 @@
 
 mod cidr;
 mod database_url;
+mod file;
+mod near;
+mod odd;
 mod roles;
 mod secret;
 mod settings;
+mod shown;
 #[cfg(test)]
 mod tests;
+mod tracing;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -18,10 +23,13 @@ use std::time::Duration;
 
 pub use cidr::Cidr;
 pub use database_url::DatabaseUrl;
+pub use odd::odd_variables;
 pub use roles::Roles;
 pub use secret::Secret;
 use settings::Merged;
 pub use settings::{Origin, Settings, Text};
+pub use shown::{Shown, effective};
+pub use tracing::TracingSettings;
 
 use crate::limits::Rates;
 use crate::mail::{MailFrom, MailUrl};
@@ -88,6 +96,8 @@ pub struct Config {
     /// A load runner lives beside this node, as its child.
     pub loadtest_runner: bool,
     pub loadtest: LoadtestCaps,
+    /// `None`: nothing is traced.
+    pub tracing: Option<TracingSettings>,
 }
 
 impl Config {
@@ -98,7 +108,8 @@ impl Config {
         env: &dyn Fn(&str) -> Option<String>,
         file: Option<(&Path, &str)>,
     ) -> Result<Self, ConfigError> {
-        let mut read = Reader { merged: Merged::new(flags, env, file)?, wrong: Vec::new() };
+        let mut wrong = Vec::new();
+        let mut read = Reader { merged: Merged::new(flags, env, file, &mut wrong)?, wrong };
         let config = read.config();
         if read.wrong.is_empty() { Ok(config) } else { Err(ConfigError::new(read.wrong)) }
     }
@@ -180,6 +191,7 @@ impl Reader {
             lab,
             loadtest_runner: self.parsed("loadtest_runner", parse_on_off).unwrap_or(false),
             loadtest: self.loadtest(),
+            tracing: self.tracing(),
         };
         self.refuse_half_a_node(&config);
         match env {

@@ -32,6 +32,7 @@ pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
             _ = shutdown.wait_for(|asked| *asked) => break,
         }
         refresh(&app);
+        app.log.tick(app.clock.monotonic());
         if number.is_multiple_of(REFRESHES_PER_SEC) {
             let total = app.metrics.total();
             app.metrics.set_per_sec(i64::try_from(total - requests).unwrap_or(i64::MAX));

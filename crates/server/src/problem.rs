@@ -6,6 +6,7 @@ use domain::{Refusal, RunId};
 use http::StatusCode;
 use store::Failure;
 
+use crate::cause::Cause;
 use crate::limits::{By, Exceeded, RetryAfterMs};
 use crate::mail::NoRoom;
 use crate::passwords::Busy;
@@ -22,6 +23,8 @@ pub struct Problem {
     pub retry_after_sec: Option<u64>,
     /// The load run that is in the way.
     pub run_id: Option<RunId>,
+    /// For the log, never for the client.
+    pub cause: Option<Cause>,
 }
 
 /// After a refusal for lack of room or time: soon enough for a person, late enough for a crowd.
@@ -38,7 +41,12 @@ const LOADTEST_RETRY_AFTER_SEC: u64 = 30;
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), field: None, retry_after_sec: None, run_id: None }
+        Self { status, code, detail: detail.into(), field: None, retry_after_sec: None, run_id: None, cause: None }
+    }
+
+    /// What the log is to say of it.
+    pub(crate) fn because(self, error: &dyn std::error::Error) -> Self {
+        Self { cause: Some(Cause::of(error)), ..self }
     }
 
     fn retry(self, sec: u64) -> Self {
@@ -230,15 +238,9 @@ impl From<Failure> for Problem {
                 let detail = "The storage is full: nothing can be written now, and nothing happened.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage_full", detail).retry(30)
             }
-            Failure::Unavailable(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot be reached");
-                Self::overloaded()
-            }
+            Failure::Unavailable(error) => Self::overloaded().because(&error),
             Failure::Unknown => Self::outcome_unknown(),
-            Failure::Broken(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a store command failed");
-                Self::internal()
-            }
+            Failure::Broken(error) => Self::internal().because(&error),
         }
     }
 }

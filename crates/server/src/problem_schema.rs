@@ -53,6 +53,7 @@ fn schema() -> Object {
         ("status", status),
     ];
     let schema = ObjectBuilder::new()
+        .property("trace_id", said("to find the request among traces, where the server writes them"))
         .property("field", said("the field or header that is wrong, where it is one"))
         .property("run_id", said("the load run that is in the way, where one is"));
     let schema = members.into_iter().fold(schema, |schema, (name, of)| schema.property(name, of).required(name));

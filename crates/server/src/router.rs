@@ -86,6 +86,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(admin::signals::of_account))
         .routes(routes!(admin::signals::of_sale))
         .routes(routes!(admin::server::setup))
+        .routes(routes!(admin::log::levels, admin::log::set))
         .routes(routes!(demo::config))
         .routes(routes!(demo::reset))
         .routes(routes!(demo::adopt))
@@ -132,12 +133,13 @@ pub fn router(app: Shared) -> Router {
         .with_state(app)
 }
 
-/// What a node answers whose only role is to work: how it goes, and nothing for fans.
+/// What a node answers whose only role is to work: how it goes and what it logs, and nothing for fans.
 pub fn worker(app: Shared) -> Router {
     Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .route("/v1/admin/log", get(admin::log::levels).put(admin::log::set))
         .layer(axum::middleware::from_fn_with_state(app.clone(), answer::finish))
         .with_state(app)
 }
@@ -153,7 +155,7 @@ pub fn starting() -> Router {
     }
     Router::new()
         .route("/health/live", get(async || axum::Json(json!({ "status": "starting" }))))
-        .fallback(async || answer::problem_json(&Problem::starting(), "start"))
+        .fallback(async || answer::problem_json(&Problem::starting(), "start", None))
         .layer(axum::middleware::from_fn(close))
 }
 
@@ -189,8 +191,13 @@ fn describe_path(path: &str, item: &mut PathItem) {
     let parameters: Vec<RefOr<Parameter>> = names.map(path_parameter).map(RefOr::T).collect();
     item.parameters = (!parameters.is_empty()).then_some(parameters);
     let id = parts().map(|part| part.trim_matches(['{', '}']).replace(['-', '.'], "_")).collect::<Vec<_>>().join("_");
-    let methods =
-        [("get", &mut item.get), ("post", &mut item.post), ("patch", &mut item.patch), ("delete", &mut item.delete)];
+    let methods = [
+        ("get", &mut item.get),
+        ("post", &mut item.post),
+        ("put", &mut item.put),
+        ("patch", &mut item.patch),
+        ("delete", &mut item.delete),
+    ];
     for (method, operation) in methods {
         if let Some(operation) = operation {
             operation.operation_id = Some(format!("{method}_{id}"));

@@ -40,6 +40,7 @@ mod rows;
 pub mod runs;
 pub mod sale_changes;
 pub mod settlement;
+mod spans;
 mod sqlite;
 pub mod stats;
 pub mod tickets;
@@ -54,6 +55,8 @@ use std::time::Duration;
 
 use domain::{Clock, Timestamp};
 use tokio::sync::watch;
+use tracing::field::Empty;
+use tracing::info_span;
 
 use crate::figures::Failures;
 
@@ -61,6 +64,7 @@ pub use change::{Change, NoObserver, Observer, SeatStatus};
 pub use error::{DbError, Failure, OpenError, Outcome, Stop};
 pub use figures::{Figures, Lined, Pool};
 pub use postgres::inspect as inspect_postgres;
+pub use spans::SPANS;
 pub use sqlite::inspect;
 pub use tx::{Lane, Query, Read, Tx, Verb};
 pub use value::{Row, Value};
@@ -115,21 +119,27 @@ impl Store {
     /// Runs a verb; the answer comes after it is durable.
     pub async fn run<V: Verb>(&self, verb: V) -> Result<V::Done, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let answer = match &self.engine {
-            Engine::Sqlite(engine) => engine.run(verb).await,
-            Engine::Postgres(engine) => engine.run(verb).await,
+        let span = info_span!(target: SPANS, "store", op = spans::name::<V>(), system = self.engine(), outcome = Empty);
+        let run = async {
+            match &self.engine {
+                Engine::Sqlite(engine) => engine.run(verb).await,
+                Engine::Postgres(engine) => engine.run(verb).await,
+            }
         };
-        self.failures.noted(answer)
+        self.failures.noted(spans::within(span, run).await)
     }
 
     /// Reads one snapshot.
     pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let answer = match &self.engine {
-            Engine::Sqlite(engine) => engine.read(query).await,
-            Engine::Postgres(engine) => engine.read(query).await,
+        let span = info_span!(target: SPANS, "store", op = spans::name::<Q>(), system = self.engine(), outcome = Empty);
+        let read = async {
+            match &self.engine {
+                Engine::Sqlite(engine) => engine.read(query).await,
+                Engine::Postgres(engine) => engine.read(query).await,
+            }
         };
-        self.failures.noted(answer)
+        self.failures.noted(spans::within(span, read).await)
     }
 
     /// Verbs and queries asked of it since it was opened, refused ones too.

@@ -126,6 +126,7 @@ It changes nothing, and may run beside a server. A large database takes as long 
 
 Examples:
   traffic doctor --dev
+  traffic doctor --dev --settings
   JWT_SECRET=... ADMIN_API_KEY=... traffic doctor --database-url sqlite:///srv/traffic/traffic.db --json";
 
 #[derive(Debug, Args)]
@@ -135,6 +136,9 @@ pub(crate) struct DoctorArgs {
     /// Print one JSON object instead of lines
     #[arg(long)]
     pub(crate) json: bool,
+    /// Print every setting first, with where it comes from; secrets are hidden
+    #[arg(long)]
+    pub(crate) settings: bool,
 }
 
 const MIGRATE_EXAMPLES: &str = "\

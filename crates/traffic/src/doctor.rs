@@ -12,12 +12,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
-use server::config::{Config, ConfigError, DatabaseUrl};
+use server::config::{Config, DatabaseUrl, Shown, odd_variables};
 use server::tickets::TicketSigner;
 
 use crate::EXIT_FAILED;
 use crate::cli::DoctorArgs;
-use crate::serve::load_config;
+use crate::real;
+use crate::serve::settings as settings_of;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
@@ -79,26 +80,44 @@ const CONNECTIONS: (u32, u64) = (16, 2);
 
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let (mut checks, mut connections) = (Vec::new(), CONNECTIONS);
-    match load_config(&args.serve) {
+    let (config, settings) = settings_of(&args.serve).unwrap_or_else(|wrong| (Err(wrong), Vec::new()));
+    match config {
         Ok(config) => {
             connections = (config.db_max_conns, config.database_url.files_per_connection());
             with_settings(&config, &mut checks)?;
         }
-        Err(error) => {
-            let wrong = error.downcast::<ConfigError>()?;
+        Err(wrong) => {
             let fix = "a flag, the environment or the config file sets it; traffic.default.toml lists every setting";
             checks.extend(wrong.lines.into_iter().map(|line| Check::fail("settings", line, fix)));
         }
     }
+    let leave_out = "correct it, or leave it out";
+    checks.extend(
+        odd_variables(real::env_names(), &real::env).into_iter().map(|odd| Check::warn("settings", odd, leave_out)),
+    );
     checks.extend(machine::checks(connections.0, connections.1));
     let healthy = checks.iter().all(|check| check.status != Status::Fail);
     if args.json {
         let checks: Vec<Value> = checks.iter().map(Check::json).collect();
-        println!("{:#}", json!({ "healthy": healthy, "checks": checks }));
+        let mut told = json!({ "healthy": healthy, "checks": checks });
+        if args.settings {
+            told["settings"] = settings.iter().map(setting_json).collect();
+        }
+        println!("{told:#}");
     } else {
+        settings.iter().filter(|_| args.settings).for_each(|one| println!("{}", setting_line(one)));
         checks.iter().for_each(|check| println!("{check}"));
     }
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+fn setting_line(one: &Shown) -> String {
+    let value = if one.value.is_empty() { "(not set)" } else { &one.value };
+    format!("{:<24} = {value:<32} ({})", one.key, one.origin)
+}
+
+fn setting_json(one: &Shown) -> Value {
+    json!({ "key": one.key, "value": one.value, "source": one.origin.to_string() })
 }
 
 fn with_settings(config: &Config, checks: &mut Vec<Check>) -> anyhow::Result<()> {

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use cli::{AuditCommand, Cli, Command};
+use telemetry::Telemetry;
 
 /// Many small allocations on two cores: a good third faster than the system's allocator under load.
 #[global_allocator]
@@ -41,15 +42,15 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    match telemetry::init(&cli.log, cli.log_format).and_then(|()| run(cli.command)) {
+    match telemetry::init(&cli.log, cli.log_format).and_then(|telemetry| run(cli.command, &telemetry)) {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
 }
 
-fn run(command: Command) -> anyhow::Result<ExitCode> {
+fn run(command: Command, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve(args) => serve::run(&args),
+        Command::Serve(args) => serve::run(&args, telemetry),
         Command::Seed(args) => seed::run(&args),
         Command::AssertQueue(args) => assert_queue::run(&args),
         Command::Audit { command: AuditCommand::Verify(args) } => audit::verify(&args),

@@ -33,6 +33,33 @@ impl Clock for SystemClock {
     }
 }
 
+/// Nanoseconds since 1970, which never go back within one process: the wall at its start and the monotonic clock since.
+#[derive(Debug)]
+pub(crate) struct UnixNanos {
+    started: Instant,
+    wall_at_start: Duration,
+}
+
+impl UnixNanos {
+    #[expect(clippy::disallowed_methods, reason = "the one real clock")]
+    pub(crate) fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            wall_at_start: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from((self.wall_at_start + self.started.elapsed()).as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// For numbers that are no secret, and differ from one process to the next.
+pub(crate) fn seed() -> u64 {
+    let secret = SystemIds.secret();
+    u64::from_le_bytes(std::array::from_fn(|at| secret[at]))
+}
+
 /// The generator of ids and secrets.
 #[derive(Debug)]
 pub(crate) struct SystemIds;
@@ -55,6 +82,12 @@ impl Ids for SystemIds {
 #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
 pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// The names of all variables of the environment.
+#[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
+pub(crate) fn env_names() -> Vec<String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
 }
 
 /// Raises the soft limit of open files to the hard one, and tells the limit that now holds.

@@ -1,19 +1,21 @@
 //! `traffic serve`: settings, limits of the process, signals; then the server until it is told to stop.
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use server::app::{App, Outside, RunDefaults, Scenario, Shared, StartError};
-use server::config::{Config, ConfigError};
+use server::config::{Config, ConfigError, Shown, effective, odd_variables};
 use server::listener::{ConnectionCounts, ConnectionLimits, Listener};
 use server::{follow, redis, router, routes, worker};
 use tokio::sync::watch;
 
 use crate::cli::ServeArgs;
 use crate::runner::supervise::Supervisor;
+use crate::telemetry::Telemetry;
 use crate::{real, signals};
 
 /// The store has stopped by itself: a supervisor should start the server again.
@@ -23,26 +25,38 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Open files besides the connections of fans and those to the database: sockets that listen, the runtime's own, the log.
 const OWN_FILES: u64 = 32;
 
-pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
     let config = load_config(args)?;
+    for odd in odd_variables(real::env_names(), &real::env) {
+        tracing::warn!("{odd}");
+    }
     let open_files = real::raise_open_files();
     check_open_files(open_files, config.db_max_conns, config.database_url.files_per_connection())?;
     let limits = ConnectionLimits::new(open_files);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let shutdown = signals::shutdown()?;
-        serve(config, limits, shutdown).await
+        serve(config, limits, shutdown, telemetry).await
     })
 }
 
 /// All layers of the settings. What is wrong comes as a [`ConfigError`].
 pub(crate) fn load_config(args: &ServeArgs) -> anyhow::Result<Config> {
-    let Some(path) = &args.config else {
-        return Ok(Config::load(&args.settings, &real::env, None)?);
-    };
+    Ok(settings(args)?.0?)
+}
+
+/// The same, beside every setting as it holds. The file is read once: it may be a pipe.
+pub(crate) fn settings(args: &ServeArgs) -> Result<(Result<Config, ConfigError>, Vec<Shown>), ConfigError> {
+    let file = config_file(args)?;
+    let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
+    Ok((Config::load(&args.settings, &real::env, file), effective(&args.settings, &real::env, file)?))
+}
+
+fn config_file(args: &ServeArgs) -> Result<Option<(&Path, String)>, ConfigError> {
+    let Some(path) = &args.config else { return Ok(None) };
     let text = fs::read_to_string(path)
         .map_err(|error| ConfigError { lines: vec![format!("--config {}: {error}", path.display())] })?;
-    Ok(Config::load(&args.settings, &real::env, Some((path, &text)))?)
+    Ok(Some((path, text)))
 }
 
 /// With fewer the database could find no handle in the middle of a sale. Half of them are for the fans.
@@ -58,7 +72,12 @@ pub(crate) fn check_open_files(limit: u64, db_max_conns: u32, files_each: u64) -
     Err(ConfigError { lines: vec![line] })
 }
 
-async fn serve(mut config: Config, limits: ConnectionLimits, asked: watch::Receiver<bool>) -> anyhow::Result<ExitCode> {
+async fn serve(
+    mut config: Config,
+    limits: ConnectionLimits,
+    asked: watch::Receiver<bool>,
+    telemetry: &Telemetry,
+) -> anyhow::Result<ExitCode> {
     for setting in config.without_effect() {
         tracing::warn!(setting, "this setting has no effect here");
     }
@@ -74,10 +93,11 @@ async fn serve(mut config: Config, limits: ConnectionLimits, asked: watch::Recei
     let mut listening = tokio::spawn(listener.serve(served, limits, Arc::clone(&connections), stopping.clone()));
     let mut asked_early = asked.clone();
     let app = tokio::select! {
-        app = start(config, &limits, connections) => app?,
+        app = start(config, &limits, connections, telemetry) => app?,
         // Nothing was acknowledged yet.
         _ = asked_early.wait_for(|asked| *asked) => return Ok(ExitCode::SUCCESS),
     };
+    let exporter = telemetry.export(&app)?;
     let roles = app.config.roles;
     let routes = if roles.api { router::router } else { router::worker };
     drop(router.send_replace(routes(Arc::clone(&app))));
@@ -108,13 +128,18 @@ async fn serve(mut config: Config, limits: ConnectionLimits, asked: watch::Recei
     listening.await.context("the listener died")?;
     following.await.context("what keeps the rooms fresh died")?;
     ticking.await.context("the worker died")?;
-    Ok(close(&app).await)
+    let ended = close(&app).await;
+    if let Some(exporter) = exporter {
+        exporter.finish();
+    }
+    Ok(ended)
 }
 
 async fn start(
     config: Config,
     limits: &ConnectionLimits,
     connections: Arc<ConnectionCounts>,
+    telemetry: &Telemetry,
 ) -> anyhow::Result<Shared> {
     let outside = Outside {
         clock: Arc::new(real::SystemClock::start()),
@@ -126,6 +151,8 @@ async fn start(
         commit: option_env!("TRAFFIC_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown"),
         scenarios: scenarios(),
         run_defaults: run_defaults(),
+        log: telemetry.log_levels(),
+        span_counts: Arc::default(),
         patience: Some(PATIENCE),
         hand_driven_from: None,
     };

@@ -1,20 +1,19 @@
 //! The settings as written by people: text, from flags, environment, file or the built-in defaults.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 
 use super::ConfigError;
+use super::file::{self, Layer};
 
 const DEFAULTS: &str = include_str!("../../../../traffic.default.toml");
 
 /// One layer of settings. A key that is not set, or set to nothing, is left to the next layer.
-#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, Default, Args, Serialize)]
 pub struct Settings {
     /// Short for --env development: generated keys, a known admin key, loopback only, lab on
     #[arg(long, conflicts_with = "env")]
@@ -104,9 +103,27 @@ pub struct Settings {
     /// on or off: where the lab is on, whether this process keeps a load runner of its own [env: LOADTEST_RUNNER]
     #[arg(long, value_name = "ON")]
     pub loadtest_runner: Option<Text>,
+    /// Collector that gets traces: http://HOST:4318; without one there are none [env: OTEL_EXPORTER_OTLP_ENDPOINT]
+    #[arg(long, value_name = "URL")]
+    pub otlp_endpoint: Option<Text>,
+    /// What the collector wants to see: NAME=VALUE, comma-separated [env: OTEL_EXPORTER_OTLP_HEADERS]
+    #[arg(long, value_name = "HEADERS")]
+    pub otlp_headers: Option<Text>,
+    /// This program's name in traces [env: OTEL_SERVICE_NAME]
+    #[arg(long, value_name = "NAME")]
+    pub otel_service_name: Option<Text>,
+    /// What else traces say of this process: NAME=VALUE, comma-separated [env: OTEL_RESOURCE_ATTRIBUTES]
+    #[arg(long, value_name = "ATTRIBUTES")]
+    pub otel_resource_attributes: Option<Text>,
+    /// Which requests are traced: parentbased_always_on, parentbased_traceidratio, .. [env: OTEL_TRACES_SAMPLER]
+    #[arg(long, value_name = "NAME")]
+    pub otel_traces_sampler: Option<Text>,
+    /// For a sampler with a ratio: the share, 0 to 1 [env: OTEL_TRACES_SAMPLER_ARG]
+    #[arg(long, value_name = "SHARE")]
+    pub otel_traces_sampler_arg: Option<Text>,
 }
 
-/// A value as text: a file may write `16`, `"16"` or `true`. Not shown in Debug, since it may be a secret.
+/// A value as text. Not shown in Debug, since it may be a secret.
 #[derive(Clone, Serialize)]
 #[serde(transparent)]
 pub struct Text(String);
@@ -124,29 +141,13 @@ impl fmt::Debug for Text {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a text, a whole number or true/false")]
-        enum Written {
-            Text(String),
-            Number(i64),
-            Switch(bool),
-        }
-        Ok(Self(match Written::deserialize(deserializer)? {
-            Written::Text(text) => text,
-            Written::Number(number) => number.to_string(),
-            Written::Switch(on) => if on { "on" } else { "off" }.to_owned(),
-        }))
-    }
-}
-
 /// Where a value was written, for error messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Flag(String),
     Env(String),
-    File(PathBuf),
+    /// And its line there.
+    File(PathBuf, usize),
     Default,
 }
 
@@ -155,31 +156,34 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(name) => write!(f, "flag {name}"),
             Self::Env(name) => write!(f, "environment variable {name}"),
-            Self::File(path) => write!(f, "config file {}", path.display()),
+            Self::File(path, line) => write!(f, "config file {}, line {line}", path.display()),
             Self::Default => f.write_str("default"),
         }
     }
 }
 
 /// The layers merged: for each key its text and where that came from.
-pub(super) struct Merged(BTreeMap<String, (String, Origin)>);
+pub(super) struct Merged(Layer);
 
 impl Merged {
+    /// `wrong` gets what is wrong with the file, where the rest of it can still be judged.
     pub(super) fn new(
         flags: &Settings,
         env: &dyn Fn(&str) -> Option<String>,
         file: Option<(&Path, &str)>,
+        wrong: &mut Vec<String>,
     ) -> Result<Self, ConfigError> {
-        let mut merged = layer(&parse(Path::new("traffic.default.toml"), DEFAULTS)?, |_| Origin::Default);
+        let mut merged = defaults();
         if let Some((path, text)) = file {
-            merged.extend(layer(&parse(path, text)?, |_| Origin::File(path.to_owned())));
+            // Without the file the rest would be called missing.
+            merged.extend(file::read(path, text, wrong).ok_or_else(|| ConfigError::new(std::mem::take(wrong)))?);
         }
         merged.extend(keys().iter().filter_map(|key| {
             let name = env_name(key);
             let text = env(&name).filter(|text| !text.is_empty())?;
             Some((key.clone(), (text, Origin::Env(name))))
         }));
-        merged.extend(layer(flags, |key| Origin::Flag(format!("--{}", key.replace('_', "-")))));
+        merged.extend(given(flags));
         if flags.dev {
             merged.insert("env".to_owned(), ("development".to_owned(), Origin::Flag("--dev".to_owned())));
         }
@@ -191,21 +195,20 @@ impl Merged {
     }
 }
 
-fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
-    // `message()` leaves out the quoted source line, which may hold a secret.
-    toml::from_str(text).map_err(|wrong: toml::de::Error| {
-        let line =
-            wrong.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
-        ConfigError::new([format!("config file {}, line {line}: {}", path.display(), wrong.message())])
-    })
+fn defaults() -> Layer {
+    let read = file::read(Path::new("traffic.default.toml"), DEFAULTS, &mut Vec::new());
+    let mut layer = read.expect("a file that is built in, and that a test reads");
+    layer.values_mut().for_each(|(_, origin)| *origin = Origin::Default);
+    layer
 }
 
-fn layer(settings: &Settings, origin: impl Fn(&str) -> Origin) -> BTreeMap<String, (String, Origin)> {
-    fields(settings)
-        .into_iter()
-        .filter_map(|(key, value)| Some((key, value.as_str().filter(|text| !text.is_empty())?.to_owned())))
-        .map(|(key, text)| (key.clone(), (text, origin(&key))))
-        .collect()
+fn given(flags: &Settings) -> impl Iterator<Item = (String, (String, Origin))> {
+    let flag = |key: &str| Origin::Flag(format!("--{}", key.replace('_', "-")));
+    fields(flags).into_iter().filter_map(move |(key, value)| {
+        let text = value.as_str().filter(|text| !text.is_empty())?.to_owned();
+        let origin = flag(&key);
+        Some((key, (text, origin)))
+    })
 }
 
 /// The names of all settings, as a file writes them.
@@ -220,8 +223,10 @@ fn fields(settings: &Settings) -> serde_json::Map<String, serde_json::Value> {
     }
 }
 
-fn env_name(key: &str) -> String {
+pub(super) fn env_name(key: &str) -> String {
     match key {
+        // As OpenTelemetry calls them.
+        "otlp_endpoint" | "otlp_headers" => format!("OTEL_EXPORTER_{}", key.to_uppercase()),
         // Names too general to stand alone in an environment.
         "env" | "lab" | "roles" => format!("TRAFFIC_{}", key.to_uppercase()),
         _ => key.to_uppercase(),

@@ -119,7 +119,7 @@ fn a_runner_is_kept_where_the_lab_is_on_and_people_are_answered() {
 #[test]
 fn wrong_values_name_the_setting_and_where_it_was_written() {
     let cases = [
-        ("env = \"staging\"", "env is `staging`, not production or development (config file t.toml)"),
+        ("env = \"staging\"", "env is `staging`, not production or development (config file t.toml, line 1)"),
         ("http_addr = \"8080\"", "http_addr is wrong: `8080` is not an address like"),
         ("roles = \"worker\"", "roles names a part of a node, but an SQLite file belongs to one process"),
         ("roles = \"all\"", "roles names `all`, not api, worker or api,worker"),
@@ -141,11 +141,19 @@ fn wrong_values_name_the_setting_and_where_it_was_written() {
         ("lab = \"maybe\"", "lab is `maybe`, not on, off or auto"),
         ("loadtest_default_vus = 20000", "loadtest_default_vus is over loadtest_max_vus"),
         ("loadtest_max_steady_sec = -1", "loadtest_max_steady_sec is `-1`"),
+        (
+            "otlp_endpoint = \"localhost:4318\"",
+            "otlp_endpoint is `localhost:4318`, not an address such as http://localhost:4318",
+        ),
+        ("otlp_headers = \"s3cret\"", "otlp_headers has no NAME=VALUE in place 1"),
+        ("otel_resource_attributes = \"zone\"", "otel_resource_attributes has no NAME=VALUE"),
+        ("otel_traces_sampler = \"some\"", "otel_traces_sampler is `some`, not always_on, always_off"),
+        ("otel_traces_sampler_arg = \"1%\"", "otel_traces_sampler_arg is `1%`, not a share from 0 to 1"),
     ];
     for (file, expected) in cases {
         let flags = if file.starts_with("env") { Settings::default() } else { flags(|flags| flags.dev = true) };
         let wrong = load(&flags, &[], file).unwrap_err();
-        assert!(wrong.contains(expected) && wrong.contains("(config file t.toml)"), "{file}: {wrong}");
+        assert!(wrong.contains(expected) && wrong.contains("(config file t.toml, line 1)"), "{file}: {wrong}");
     }
     let flag = flags(|flags| {
         flags.dev = true;
@@ -166,7 +174,43 @@ fn a_node_on_postgres_may_have_one_role() {
 #[test]
 fn unknown_keys_in_the_file_are_refused_by_name() {
     let wrong = development(&[], "lab = true\nhttp_adr = \":1\"").unwrap_err();
-    assert!(wrong.contains("config file t.toml, line 2: unknown field `http_adr`"), "{wrong}");
+    assert_eq!(wrong, "`http_adr` is no setting: is http_addr meant? (config file t.toml, line 2)");
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_with_its_key_and_its_source() {
+    let flags = flags(|flags| {
+        flags.dev = true;
+        flags.lab = text("maybe");
+    });
+    let file = "session_ttl_days = 0\nhold_tll_minutes = 1\ndb_max_conns = [1]\nlimits = \"x\"\n";
+    let wrong = load(&flags, &[("REDIS_URL", "cache"), ("OTEL_TRACES_SAMPLER", "some")], file).unwrap_err();
+    let sources = [
+        ("`hold_tll_minutes` is no setting: is hold_ttl_minutes meant?", "(config file t.toml, line 2)"),
+        ("db_max_conns ", "(config file t.toml, line 3)"),
+        ("lab ", "(flag --lab)"),
+        ("redis_url ", "(environment variable REDIS_URL)"),
+        ("session_ttl_days ", "(config file t.toml, line 1)"),
+        ("limits ", "(config file t.toml, line 4)"),
+        ("otel_traces_sampler ", "(environment variable OTEL_TRACES_SAMPLER)"),
+    ];
+    for (key, source) in sources {
+        let found = wrong.lines().any(|line| line.starts_with(key) && line.ends_with(source));
+        assert!(found, "nothing about {key} with {source}:\n{wrong}");
+    }
+    assert_eq!(wrong.lines().count(), sources.len(), "{wrong}");
+}
+
+#[test]
+fn traces_are_off_until_a_collector_is_named() {
+    let env = [("OTEL_SERVICE_NAME", "doors"), ("OTEL_TRACES_SAMPLER", "always_off")];
+    assert!(development(&env, "").unwrap().tracing.is_none());
+    let on = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"), ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=s3cret")];
+    let config = development(&on, "otel_service_name = \"doors\"").unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+    let tracing = config.tracing.unwrap();
+    assert_eq!((tracing.url.to_string().as_str(), tracing.service.as_str()), ("http://c:4318/v1/traces", "doors"));
+    assert_eq!(tracing.headers[0].1.reveal(), "s3cret");
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(super) fn write(page: &mut Page, app: &App) {
     for (name, help, value) in gauges {
         page.gauge(name, help).is(value);
     }
-    let (mail, work) = (&app.post.figures, &app.proof_of_work.figures);
+    let (mail, work, spans) = (&app.post.figures, &app.proof_of_work.figures, &app.span_counts);
     let counters = [
         ("connections_accepted_total", "Connections taken since the start", app.connections.accepted()),
         ("connections_refused_total", "Connections closed at once by a cap", app.connections.refused()),
@@ -24,6 +24,8 @@ pub(super) fn write(page: &mut Page, app: &App) {
         ("proof_of_work_refused_total", "Proofs of work missing or refused", work.refused.load(Ordering::Relaxed)),
         ("mails_sent_total", "Mails that were handed over", mail.sent.load(Ordering::Relaxed)),
         ("mails_failed_total", "Mails that could not be handed over", mail.failed.load(Ordering::Relaxed)),
+        ("spans_exported_total", "Spans of traces that the collector took", spans.exported.load(Ordering::Relaxed)),
+        ("spans_dropped_total", "Spans that no collector took in time", spans.dropped.load(Ordering::Relaxed)),
     ];
     for (name, help, value) in counters {
         page.counter(name, help).is(value);

@@ -21,6 +21,7 @@ use crate::extract::{Admitted, Named};
 use crate::limits::RouteClass;
 use crate::problem::Problem;
 use crate::source::Source;
+use crate::spans;
 
 /// A repeat of a key waits so long for the first one's payment.
 const WAIT_FOR_FIRST: Duration = Duration::from_secs(10);
@@ -139,7 +140,7 @@ async fn pay(app: &Shared, command: BeginCheckout) -> Result<Vec<u8>, Problem> {
     match app.store.run(command).await? {
         Begun::Answered(answer) => Ok(answer),
         Begun::Paying(order) => wait_for_first(app, account, order).await,
-        Begun::Charge(charge) => match app.payments.charge(charge.clone()).await {
+        Begun::Charge(charge) => match spans::payment("charge", app.payments.charge(charge.clone())).await {
             // The worker asks the provider again; the same key then finds the answer.
             Verdict::Unknown => Err(Problem::outcome_unknown()),
             verdict => settle(app, &charge, verdict == Verdict::Captured).await,

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use domain::{AccountId, SaleId};
 use store::queue::{JoinBatch, Joined};
-use store::{Failure, MOST_ROWS_PER_COMMAND, Store};
+use store::{Failure, MOST_ROWS_PER_COMMAND, SPANS, Store};
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
 
 use crate::app::{Shared, within};
 
@@ -24,9 +25,17 @@ pub struct Joins {
 
 #[derive(Default)]
 struct Queue {
-    waiting: Vec<(AccountId, oneshot::Sender<Answer>)>,
+    waiting: Vec<Waiting>,
     under_way: bool,
     worst: WorstBatch,
+}
+
+/// One request that waits.
+struct Waiting {
+    account: AccountId,
+    reply: oneshot::Sender<Answer>,
+    /// The request's, where it is traced.
+    span: Span,
 }
 
 /// The batch that took longest, from its start to its answer.
@@ -40,12 +49,13 @@ impl Joins {
     /// Joins one account. The write goes on if the caller goes away.
     pub async fn join(self: &Arc<Self>, app: &Shared, sale: SaleId, account: AccountId) -> Answer {
         let (reply, answer) = oneshot::channel();
+        let span = app.current_span();
         let start = {
             let mut queue = self.lock();
             if queue.waiting.len() >= WAITING_MAX {
                 return Err(Failure::Overloaded);
             }
-            queue.waiting.push((account, reply));
+            queue.waiting.push(Waiting { account, reply, span });
             !std::mem::replace(&mut queue.under_way, true)
         };
         if start {
@@ -65,27 +75,28 @@ impl Joins {
     }
 
     async fn work(self: Arc<Self>, app: Shared, sale: SaleId) {
-        while let Some(batch) = self.take() {
+        while let Some(mut batch) = self.take() {
             let started = app.clock.monotonic();
             let mut accounts: Vec<AccountId> = Vec::with_capacity(batch.len());
             let mut index = HashMap::with_capacity(batch.len());
-            for (account, _) in &batch {
+            for Waiting { account, .. } in &batch {
                 index.entry(*account).or_insert_with(|| {
                     accounts.push(*account);
                     accounts.len() - 1
                 });
             }
+            let writing = write(&app.store, sale, accounts).instrument(span_of(&mut batch));
             // One timer for all: a batch that takes too long is written or not. Whoever waits behind it was never offered
             // to the store, which is a definite no.
             let unknown = || {
                 self.refuse_waiting();
                 batch.iter().map(|_| Err(Failure::Unknown)).collect()
             };
-            let mut answers = within(app.patience, write(&app.store, sale, accounts)).await.unwrap_or_else(unknown);
+            let mut answers = within(app.patience, writing).await.unwrap_or_else(unknown);
             let took = app.clock.monotonic().saturating_sub(started);
             app.metrics.joins_written(batch.len(), took);
             self.note(WorstBatch { people: batch.len(), took });
-            for (account, reply) in batch {
+            for Waiting { account, reply, .. } in batch {
                 let answer = &mut answers[index[&account]];
                 // Two requests of one account in one batch: the second hears that it has a place.
                 let next = match answer {
@@ -101,7 +112,7 @@ impl Joins {
         }
     }
 
-    fn take(&self) -> Option<Vec<(AccountId, oneshot::Sender<Answer>)>> {
+    fn take(&self) -> Option<Vec<Waiting>> {
         let mut queue = self.lock();
         if queue.waiting.is_empty() {
             queue.under_way = false;
@@ -112,7 +123,7 @@ impl Joins {
     }
 
     fn refuse_waiting(&self) {
-        for (_, reply) in self.lock().waiting.drain(..) {
+        for Waiting { reply, .. } in self.lock().waiting.drain(..) {
             drop(reply.send(Err(Failure::Overloaded)));
         }
     }
@@ -127,6 +138,16 @@ impl Joins {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A span of the first request whose trace is recorded; it names the others, too.
+fn span_of(batch: &mut [Waiting]) -> Span {
+    let span = tracing::info_span!(target: SPANS, parent: None, "join_batch", people = batch.len());
+    for waiting in batch {
+        let request = std::mem::replace(&mut waiting.span, Span::none());
+        span.follows_from(&request);
+    }
+    span
 }
 
 /// One batch; where it fails as a whole, its halves, so that only the cause is refused.

@@ -90,7 +90,7 @@ pub(super) async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
             _ = timer.tick() => {}
             _ = shutdown.wait_for(|asked| *asked) => return,
         }
-        super::report(&app, "lead", tick(&app).await);
+        super::step(&app, "lead", tick(&app)).await;
     }
 }
 

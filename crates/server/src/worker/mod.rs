@@ -13,8 +13,10 @@ pub mod settle;
 use std::sync::Arc;
 use std::time::Duration;
 
+use store::Failure;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
+use tracing::{Instrument as _, Span};
 
 use crate::app::{App, Shared};
 
@@ -51,18 +53,18 @@ pub async fn run(app: Shared, mut shutdown: watch::Receiver<bool>) {
 pub async fn tick(app: &App, number: u64) {
     let Some(epoch) = app.leads() else { return };
     if number.is_multiple_of(EXPIRE_EVERY) {
-        report(app, "expire", expire::tick(app).await);
+        step(app, "expire", expire::tick(app)).await;
     }
     if number.is_multiple_of(BUILD_EVERY) {
-        report(app, "build", build::tick(app).await);
+        step(app, "build", build::tick(app)).await;
     }
     if number.is_multiple_of(SEAL_EVERY) {
-        report(app, "seal", seal::tick(app, epoch).await);
+        step(app, "seal", seal::tick(app, epoch)).await;
     }
     if number.is_multiple_of(LAPSE_EVERY) {
-        report(app, "lapse", lapse::tick(app).await);
+        step(app, "lapse", lapse::tick(app)).await;
     }
-    report(app, "admit", admit::tick(app, epoch).await);
+    step(app, "admit", admit::tick(app, epoch)).await;
 }
 
 /// Apart from the calls, which must wait neither for a slow provider nor for long readings.
@@ -77,16 +79,21 @@ async fn work_apart(app: Shared, mut shutdown: watch::Receiver<bool>) {
         if app.leads().is_none() {
             continue;
         }
-        report(&app, "settle", settle::tick(&app).await);
+        step(&app, "settle", settle::tick(&app)).await;
         if number.is_multiple_of(FORGET_EVERY) {
-            report(&app, "forget", forget::tick(&app).await);
+            step(&app, "forget", forget::tick(&app)).await;
         }
     }
 }
 
-fn report(app: &App, what: &'static str, done: Result<(), store::Failure>) {
-    if let Err(error) = done {
-        app.metrics.tick_failed();
-        tracing::warn!(%error, what, "a tick failed; the next one tries again");
-    }
+/// One tick, as a trace of its own where ticks are traced.
+async fn step(app: &App, what: &'static str, work: impl Future<Output = Result<(), Failure>>) {
+    let span = app.spans.as_ref().map_or_else(Span::none, |spans| spans.tick(what));
+    let done = async {
+        if let Err(error) = work.await {
+            app.metrics.tick_failed();
+            tracing::warn!(%error, what, "a tick failed; the next one tries again");
+        }
+    };
+    done.instrument(span).await;
 }

@@ -7,6 +7,7 @@ use store::settlement::{Refunded, Unsettled};
 
 use crate::app::App;
 use crate::routes::checkout::settle;
+use crate::spans;
 
 /// Younger ones still have somebody who waits for the provider.
 const OLDER_THAN_MS: i64 = 30_000;
@@ -15,12 +16,12 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
     for order in app.store.read(Unsettled { older_than_ms: OLDER_THAN_MS }).await? {
         let charge = order.charge;
         if order.refund {
-            if app.payments.refund(Refund::whole(&charge)).await {
+            if spans::payment("refund", app.payments.refund(Refund::whole(&charge))).await {
                 app.store.run(Refunded { order: charge.order }).await?;
             }
             continue;
         }
-        let verdict = app.payments.look_up(charge.clone()).await;
+        let verdict = spans::payment("look_up", app.payments.look_up(charge.clone())).await;
         if verdict == Verdict::Unknown {
             continue;
         }
@@ -32,7 +33,7 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
         tracing::info!(code, order = %charge.order, "the provider was asked about a lost payment");
     }
     for (ticket, refund) in app.store.read(RefundsDue).await? {
-        if app.payments.refund(refund).await {
+        if spans::payment("refund", app.payments.refund(refund)).await {
             app.store.run(TicketRefunded(ticket)).await?;
         }
     }

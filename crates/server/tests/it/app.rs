@@ -22,6 +22,7 @@ use store::payment::Provider;
 use tower::ServiceExt;
 
 use crate::by_hand::{CountedIds, HandClock};
+use crate::log_levels;
 use crate::profile::{Data, profile};
 
 /// 2026-11-23T12:00:00Z
@@ -54,6 +55,8 @@ pub(crate) struct TestApp {
     broken: Broken,
     prefixes: AtomicU64,
     data: Data,
+    /// What the nodes were told to log, one after the other.
+    pub(crate) logged: Arc<Mutex<Vec<String>>>,
 }
 
 struct Node {
@@ -144,6 +147,7 @@ impl TestApp {
             broken: Broken::default(),
             prefixes: AtomicU64::new(0),
             data,
+            logged: Arc::default(),
         }
     }
 
@@ -183,6 +187,8 @@ impl TestApp {
             commit: "0123456789ab",
             scenarios: SCENARIOS.to_vec(),
             run_defaults: RunDefaults::default(),
+            log: log_levels::noted_in(&self.logged),
+            span_counts: Arc::default(),
         };
         let mut app = App::start(config, outside).await?;
         if let Some(payments) = &self.payments {

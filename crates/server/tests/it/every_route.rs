@@ -187,9 +187,11 @@ async fn the_operator_reads(evening: &Evening, sale: &str) {
     ] {
         evening.operator(route, &[sale], None).await;
     }
-    for route in ["GET /v1/admin/audit", "GET /v1/admin/audit.ndjson", "GET /v1/admin/server"] {
+    for route in ["GET /v1/admin/audit", "GET /v1/admin/audit.ndjson", "GET /v1/admin/server", "GET /v1/admin/log"] {
         evening.operator(route, &[], None).await;
     }
+    let louder = json!({ "level": "debug", "for_sec": 60 });
+    evening.operator("PUT /v1/admin/log", &[], Some(louder)).await;
     let accounts = json!({ "count": 1, "prefix": "rehearsal" });
     let accounts = evening.operator("POST /v1/admin/accounts/bulk", &[], Some(accounts)).await;
     let user = text(&accounts["accounts"][0]["user_id"]);

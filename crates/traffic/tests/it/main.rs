@@ -22,4 +22,5 @@ mod settings;
 mod slo_bounds;
 mod storage_errors;
 mod tidy;
+mod traces;
 mod trust;

@@ -8,6 +8,7 @@ pub mod doors;
 pub mod events;
 pub mod exceptions;
 pub mod line;
+pub mod log;
 pub mod orders;
 pub mod report;
 pub mod sales;

@@ -411,6 +411,21 @@ pub(super) fn rows(event: &str, user: &str) -> Vec<Row> {
         plain("GET /v1/admin/audit", As::Operator),
         plain("GET /v1/admin/audit.ndjson", As::Operator),
         plain("GET /v1/admin/server", As::Operator),
+        plain("GET /v1/admin/log", As::Operator),
+        Row {
+            route: "PUT /v1/admin/log",
+            caller: As::Operator,
+            body: Some(json!({ "level": "warn,server=debug", "for_sec": 60 })),
+            needed: &["level"],
+            wrong: [
+                wrong_texts("level"),
+                vec![("level", json!("degub")), ("level", json!("server=loud")), ("level", json!("x".repeat(5_000)))],
+                wrong_numbers("for_sec"),
+                vec![("for_sec", json!(0)), ("for_sec", json!(86_401))],
+                wrong_texts("reason"),
+            ]
+            .concat(),
+        },
         Row {
             route: "POST /v1/admin/accounts/bulk",
             caller: As::Operator,
