@@ -308,7 +308,7 @@ impl Query for OwnHoldQuery {
         let hold = read
             .first(
                 "select h.id, h.expires_at, h.total, s.currency from holds h join sales s on s.id = h.sale
-                 where h.sale = ?1 and h.account = ?2 and h.state = 'live' and h.expires_at > ?3",
+                 where h.sale = ?1 and h.account = ?2 and h.state = 'live' and h.expires_at + 0 > ?3",
                 &[self.sale.into(), self.account.into(), read.now().into()],
             )
             .await?;

@@ -62,7 +62,7 @@ const LOOKED_UP: [(&str, &str, &str, &str); 7] = [
     (
         "select coalesce(sum(
            (select coalesce(sum(h.seats), 0) from holds h where h.sale = s.sale and h.account = m.account
-              and h.state = 'live' and h.expires_at > $3 and h.id <> $4)), 0)
+              and h.state = 'live' and h.expires_at + 0 > $3 and h.id <> $4)), 0)
          from (select distinct account from cluster_members where cluster = $1) m
            cross join (select unhex(value) as sale from json_each($2)) s",
         "bytea, text, bigint, bytea",
