@@ -53,8 +53,7 @@ bench:         ## what a request costs beside a bare handler, judged; a few minu
 	    $(if $(SEED),--seed "$(SEED)") $(if $(OUT),--out "$(OUT)")
 
 build:         ## the release binary, with its pages
-	@scripts/web.sh --if-newer
-	@cargo build --release --package traffic
+	@env -u TRAFFIC_BIN bash -c '. scripts/lib.sh; build'
 
 web:           ## build the pages of web/, which the next build of the binary carries
 	@scripts/web.sh

@@ -19,6 +19,9 @@ export_admin_key() {
 
 die() { echo "$*" >&2; exit 1; }
 
+# What the binary says that it was built from: the commit, with a mark where files differ from it.
+commit() { git describe --always --dirty --abbrev=12 --exclude '*' 2>/dev/null || echo unknown; }
+
 # Sets BIN: the binary named by TRAFFIC_BIN as it is, else the release build with its pages, made now if it is not up to date.
 build() {
     BIN=${TRAFFIC_BIN:-${CARGO_TARGET_DIR:-target}/release/traffic}
@@ -28,6 +31,8 @@ build() {
         quiet=
         echo "building Traffic; the first time takes some minutes" >&2
     fi
+    TRAFFIC_COMMIT=$(commit)
+    export TRAFFIC_COMMIT
     scripts/web.sh --if-newer >&2 || die "the pages could not be built; cargo build --release makes a binary without them"
     cargo build --release --package traffic --bin traffic ${quiet:+"$quiet"} >&2
 }

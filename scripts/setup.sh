@@ -3,7 +3,8 @@
 #   as root, or where sudo asks nothing: installs without asking if CI=true or nobody sits at a terminal
 #   at a terminal: asks first
 #   otherwise: prints the one command and stops
-#   --cluster  also what the tests and a cluster on this machine need: PostgreSQL, Redis, nginx. None of them is started
+#   --cluster  also what the tests and a cluster on this machine need: PostgreSQL, Redis, nginx, Prometheus. None of them
+#              is started
 #   --browser  also what the tests of the pages need: Chromium, and letters for all their languages
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -63,6 +64,7 @@ missing_servers() {
     [ -n "$found" ] || command -v postgres >/dev/null || echo postgresql
     command -v redis-server >/dev/null || echo redis-server
     command -v nginx >/dev/null || [ -x "$MACHINE/usr/sbin/nginx" ] || echo nginx
+    { command -v promtool && command -v prometheus; } >/dev/null || echo prometheus   # the tests of what nodes measure
 }
 
 missing_for_browser() {

@@ -107,7 +107,7 @@ echo "for tests and clusters"
 apt_brings_servers() {
     stub curl 'exit 0'
     stub apt-get "echo \"\$* policy=\$(tail -n 1 $policy 2>/dev/null)\" >>$TMP/apt
-case \"\$*\" in *install*) for it in postgres redis-server nginx; do cp $TMP/nothing $bin/\$it; done ;; esac"
+case \"\$*\" in *install*) for it in postgres redis-server nginx prometheus promtool; do cp $TMP/nothing $bin/\$it; done ;; esac"
 }
 machine
 apt_brings_servers
@@ -116,7 +116,7 @@ check "who does not ask for servers needs none" exits 0
 check "and gets none" test ! -e "$TMP/apt"
 setup --cluster
 check "who asks gets them" exits 0
-check "all three" grep -qE '^install .* postgresql redis-server nginx policy' <<<"$(apt_said | tail -n 1)"
+check "all four" grep -qE '^install .* postgresql redis-server nginx prometheus policy' <<<"$(apt_said | tail -n 1)"
 check "and none may start meanwhile" grep -q 'policy=exit 101' <<<"$(apt_said | tail -n 1)"
 machine
 apt_brings_servers
@@ -124,7 +124,7 @@ mkdir -p "$TMP/machine/usr/lib/postgresql/15/bin" "$TMP/machine/usr/sbin"
 cp "$TMP/nothing" "$TMP/machine/usr/lib/postgresql/15/bin/postgres"
 cp "$TMP/nothing" "$TMP/machine/usr/sbin/nginx"
 setup --cluster
-check "what lies outside the path is found" grep -qE '^install .* redis-server policy' <<<"$(apt_said | tail -n 1)"
+check "what lies outside the path is found" grep -qE '^install .* redis-server prometheus policy' <<<"$(apt_said | tail -n 1)"
 check "and nothing else is installed" bash -c '! grep -qE "postgresql|nginx" "$1"' - "$TMP/apt"
 stub curl 'exit 0'
 setup --browser

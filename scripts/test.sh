@@ -58,6 +58,7 @@ step "servers for tests" scripts/test-servers.sh || outcome=1
 step "commands" scripts/test-desktop.sh || outcome=1
 step "cluster" scripts/test-cluster.sh || outcome=1
 step "comparison of crosscheck" scripts/test-crosscheck.sh || outcome=1
+step "metrics" scripts/test-metrics.sh || outcome=1
 step "README" scripts/test-readme.sh || outcome=1
 step "benchmark, short" env TRAFFIC_BIN="${CARGO_TARGET_DIR:-target}/debug/traffic" scripts/bench.sh --short || outcome=1
 echo "shell checks:"

@@ -62,7 +62,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** For Prometheus. */
+        /** For Prometheus, in its own text or, where that is asked for, as OpenMetrics. */
         get: operations["get_metrics"];
         put?: never;
         post?: never;
@@ -3269,7 +3269,8 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/openmetrics-text": unknown;
+                    "application/openmetrics-text": string;
+                    "text/plain": string;
                 };
             };
             /** @description any other "no"; see `code` */

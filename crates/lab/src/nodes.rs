@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, timeout};
 
 use crate::LabError;
 use crate::net::{Conn, Target};
@@ -58,12 +58,16 @@ impl Nodes {
     /// What is open once the server has had time to see that the fans are gone.
     pub(crate) async fn back_to(&self, before: Option<u64>) -> Option<Connections> {
         let (before, mut nodes) = (before?, self.reached());
-        let until = Instant::now() + self.patience;
         let mut after = sum(&mut nodes).await?;
-        while after > before + SLACK && Instant::now() < until {
-            sleep(ASKED_EVERY).await;
-            after = sum(&mut nodes).await?;
-        }
+        let falling = async {
+            while after > before + SLACK {
+                sleep(ASKED_EVERY).await;
+                after = sum(&mut nodes).await?;
+            }
+            Some(())
+        };
+        // Out of patience, what was told last counts.
+        timeout(self.patience, falling).await.unwrap_or(Some(()))?;
         Some(Connections { before, after, of_every_node: self.each })
     }
 }

@@ -108,6 +108,8 @@ pub struct App {
     /// `None`: nothing is traced.
     pub spans: Option<Spans>,
     pub span_counts: Arc<SpanCounts>,
+    /// Of the source that this was built from, where that is known.
+    pub commit: &'static str,
     pub refusals: Counts,
     pub signals: Signals,
     pub connections: Arc<ConnectionCounts>,
@@ -137,6 +139,8 @@ pub struct Outside {
     pub connections: Arc<ConnectionCounts>,
     /// Streams open at a time.
     pub streams_max: usize,
+    /// Of the source; `unknown` where whoever built this did not say.
+    pub commit: &'static str,
     /// What load runs there are.
     pub scenarios: Vec<Scenario>,
     pub run_defaults: RunDefaults,
@@ -174,6 +178,7 @@ impl App {
             cores,
             connections,
             streams_max,
+            commit,
             scenarios,
             run_defaults,
             log,
@@ -227,6 +232,7 @@ impl App {
             spans: config.tracing.as_ref().map(|tracing| Spans::new(tracing.sampler, ids.secret())),
             log,
             span_counts,
+            commit,
             refusals: Counts::of(Book::Refusals),
             signals: Signals::default(),
             connections,

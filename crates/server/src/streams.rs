@@ -33,6 +33,11 @@ impl Streams {
         self.lock().open
     }
 
+    /// As many may be open.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// Counts in a stream of nobody in particular.
     pub fn enter_unnamed(self: &Arc<Self>) -> Result<Open, Problem> {
         let mut all = self.lock();

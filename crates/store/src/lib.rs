@@ -21,6 +21,8 @@ pub mod doors;
 mod error;
 pub mod exceptions;
 pub mod export;
+mod figures;
+pub mod histogram;
 pub mod holds;
 pub mod idempotency;
 pub mod keys;
@@ -56,8 +58,11 @@ use tokio::sync::watch;
 use tracing::field::Empty;
 use tracing::info_span;
 
+use crate::figures::Failures;
+
 pub use change::{Change, NoObserver, Observer, SeatStatus};
 pub use error::{DbError, Failure, OpenError, Outcome, Stop};
+pub use figures::{Figures, Lined, Pool};
 pub use postgres::inspect as inspect_postgres;
 pub use spans::SPANS;
 pub use sqlite::inspect;
@@ -72,6 +77,7 @@ pub const MOST_ROWS_PER_COMMAND: usize = 1_000;
 pub struct Store {
     engine: Engine,
     asked: Arc<AtomicU64>,
+    failures: Arc<Failures>,
 }
 
 /// The only place that knows that there are two.
@@ -107,33 +113,33 @@ impl Store {
             Some(("postgres" | "postgresql", _)) => Engine::Postgres(postgres::Postgres::open(options).await?),
             _ => return Err(OpenError::Url),
         };
-        Ok(Self { engine, asked: Arc::default() })
+        Ok(Self { engine, asked: Arc::default(), failures: Arc::default() })
     }
 
     /// Runs a verb; the answer comes after it is durable.
     pub async fn run<V: Verb>(&self, verb: V) -> Result<V::Done, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let span = info_span!(target: SPANS, "store", op = spans::name::<V>(), system = self.system(), outcome = Empty);
+        let span = info_span!(target: SPANS, "store", op = spans::name::<V>(), system = self.engine(), outcome = Empty);
         let run = async {
             match &self.engine {
                 Engine::Sqlite(engine) => engine.run(verb).await,
                 Engine::Postgres(engine) => engine.run(verb).await,
             }
         };
-        spans::within(span, run).await
+        self.failures.noted(spans::within(span, run).await)
     }
 
     /// Reads one snapshot.
     pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let span = info_span!(target: SPANS, "store", op = spans::name::<Q>(), system = self.system(), outcome = Empty);
+        let span = info_span!(target: SPANS, "store", op = spans::name::<Q>(), system = self.engine(), outcome = Empty);
         let read = async {
             match &self.engine {
                 Engine::Sqlite(engine) => engine.read(query).await,
                 Engine::Postgres(engine) => engine.read(query).await,
             }
         };
-        spans::within(span, read).await
+        self.failures.noted(spans::within(span, read).await)
     }
 
     /// Verbs and queries asked of it since it was opened, refused ones too.
@@ -150,9 +156,9 @@ impl Store {
         }
     }
 
-    /// As traces call it.
-    fn system(&self) -> &'static str {
-        match &self.engine {
+    /// Its name.
+    pub fn engine(&self) -> &'static str {
+        match self.engine {
             Engine::Sqlite(_) => "sqlite",
             Engine::Postgres(_) => "postgresql",
         }
@@ -168,7 +174,7 @@ impl Store {
     pub async fn catch_up(&self) -> Result<(), Failure> {
         match &self.engine {
             Engine::Sqlite(_) => Ok(()),
-            Engine::Postgres(engine) => engine.catch_up().await,
+            Engine::Postgres(engine) => self.failures.noted(engine.catch_up().await),
         }
     }
 
@@ -178,6 +184,24 @@ impl Store {
             Engine::Sqlite(_) => Duration::ZERO,
             Engine::Postgres(engine) => engine.staleness(),
         }
+    }
+
+    /// By how much this node's clock is ahead of the one that decides, in milliseconds: of a database server's as it was at
+    /// the last transaction; in one process, what was skipped of jumps.
+    pub fn clock_ahead_ms(&self) -> i64 {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.shown(Timestamp(0)).millis(),
+            Engine::Postgres(engine) => engine.clock_ahead_ms(),
+        }
+    }
+
+    /// What it counts about itself.
+    pub fn figures(&self) -> Figures {
+        let engine = match &self.engine {
+            Engine::Sqlite(engine) => engine.figures(),
+            Engine::Postgres(engine) => engine.figures(),
+        };
+        Figures::new(engine, &self.failures)
     }
 
     /// A deciding time as people's clocks show it.

@@ -74,6 +74,21 @@ pub enum Lane {
     Accounts,
 }
 
+/// What waits beside the lanes, where it is counted with them.
+pub(crate) const READS: &str = "reads";
+
+impl Lane {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Settlements => "settlements",
+            Self::Purchases => "purchases",
+            Self::Joins => "joins",
+            Self::Accounts => "accounts",
+        }
+    }
+}
+
 /// One business verb: one transaction.
 pub trait Verb: Send + Sync + 'static {
     type Done: Send + 'static;

@@ -147,6 +147,8 @@ async fn start(
         cores: real::cores(),
         connections,
         streams_max: limits.streams_max(),
+        // Empty where a build was told that there is none.
+        commit: option_env!("TRAFFIC_COMMIT").filter(|commit| !commit.is_empty()).unwrap_or("unknown"),
         scenarios: scenarios(),
         run_defaults: run_defaults(),
         log: telemetry.log_levels(),

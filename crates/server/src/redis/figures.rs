@@ -3,9 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
+use crate::metrics::Page;
 
 #[derive(Default)]
 pub struct Figures {
@@ -17,6 +15,7 @@ pub struct Figures {
     exchange_failures: AtomicU64,
     /// The last exchange was.
     refused: AtomicBool,
+    fallbacks: AtomicU64,
     hints_sent: AtomicU64,
     hints_heard: AtomicU64,
 }
@@ -42,6 +41,16 @@ impl Figures {
         self.exchange_failures.load(Ordering::Relaxed)
     }
 
+    /// Limits are this node's own, though they should be shared.
+    pub fn is_fallback(&self) -> bool {
+        !self.is_up() || self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Times that this began, after Redis was there.
+    pub fn fallbacks(&self) -> u64 {
+        self.fallbacks.load(Ordering::Relaxed)
+    }
+
     pub fn hints_sent(&self) -> u64 {
         self.hints_sent.load(Ordering::Relaxed)
     }
@@ -52,9 +61,11 @@ impl Figures {
     }
 
     pub(super) fn set_up(&self, up: bool) {
-        if !self.up.swap(up, Ordering::Relaxed) && up {
-            self.connections.fetch_add(1, Ordering::Relaxed);
-        }
+        match (self.up.swap(up, Ordering::Relaxed), up) {
+            (false, true) => self.connections.fetch_add(1, Ordering::Relaxed),
+            (true, false) => self.fallbacks.fetch_add(1, Ordering::Relaxed),
+            _ => return,
+        };
     }
 
     pub(super) fn pinged(&self, took: Duration) {
@@ -70,7 +81,9 @@ impl Figures {
     /// True for the first in a row.
     pub(super) fn exchange_failed(&self) -> bool {
         self.exchange_failures.fetch_add(1, Ordering::Relaxed);
-        !self.refused.swap(true, Ordering::Relaxed)
+        let first = !self.refused.swap(true, Ordering::Relaxed);
+        self.fallbacks.fetch_add(u64::from(first), Ordering::Relaxed);
+        first
     }
 
     pub(super) fn hint_sent(&self) {
@@ -81,25 +94,23 @@ impl Figures {
         self.hints_heard.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn register(&self, registry: &mut Registry) {
-        let up: Gauge = Gauge::default();
-        up.set(i64::from(self.is_up()));
-        registry.register("redis_up", "Redis is connected and answers", up);
-        let ping: Gauge<f64, AtomicU64> = Gauge::default();
-        ping.set(Duration::from_nanos(self.ping_nanos.load(Ordering::Relaxed)).as_secs_f64());
-        registry.register_with_unit("redis_ping", "How long the last ping of Redis took", Unit::Seconds, ping);
+    pub fn write(&self, page: &mut Page) {
+        page.gauge("redis_up", "Redis is connected and answers").is(u8::from(self.is_up()));
+        let help = "1 while limits are this node's own because Redis is away or refuses to share them";
+        page.gauge("redis_fallback", help).is(u8::from(self.is_fallback()));
+        let ping = Duration::from_nanos(self.ping_nanos.load(Ordering::Relaxed));
+        page.gauge("redis_ping_seconds", "How long the last ping of Redis took").is(ping.as_secs_f64());
         let counters = [
-            ("redis_reconnects", "Connections to Redis after the first", self.connections().saturating_sub(1)),
-            ("redis_exchanges", "Exchanges of limits with Redis", self.exchanges()),
-            ("redis_exchanged_keys", "Keys in them", self.exchanged_keys.load(Ordering::Relaxed)),
-            ("redis_exchange_failures", "Exchanges that Redis refused", self.exchange_failures()),
-            ("redis_hints_sent", "Messages to other nodes that sales have changed", self.hints_sent()),
-            ("redis_hints_heard", "Such messages of other nodes", self.hints_heard()),
+            ("redis_fallbacks_total", "Times that limits became this node's own", self.fallbacks()),
+            ("redis_reconnects_total", "Connections to Redis after the first", self.connections().saturating_sub(1)),
+            ("redis_exchanges_total", "Exchanges of limits with Redis", self.exchanges()),
+            ("redis_exchanged_keys_total", "Keys in them", self.exchanged_keys.load(Ordering::Relaxed)),
+            ("redis_exchange_failures_total", "Exchanges that Redis refused", self.exchange_failures()),
+            ("redis_hints_sent_total", "Messages to other nodes that sales have changed", self.hints_sent()),
+            ("redis_hints_heard_total", "Such messages of other nodes", self.hints_heard()),
         ];
         for (name, help, value) in counters {
-            let counter: Counter = Counter::default();
-            counter.inc_by(value);
-            registry.register(name, help, counter);
+            page.counter(name, help).is(value);
         }
     }
 }

@@ -69,7 +69,18 @@ pub async fn checkout(
     Named(id): Named<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let admission = admitted.to(&app, id.parse().ok())?;
+    let answer = buy(&app, &admitted, source, &id, request).await;
+    Ok(written(app.metrics.checkouts.noted("confirmed", answer)?))
+}
+
+async fn buy(
+    app: &Shared,
+    admitted: &Admitted,
+    source: Source,
+    id: &str,
+    request: Request,
+) -> Result<Vec<u8>, Problem> {
+    let admission = admitted.to(app, id.parse().ok())?;
     app.limits.check_both(RouteClass::Checkout, admission.account, source, app.clock.monotonic())?;
     let headers = request.headers().clone();
     let asked: Checkout = body::json(request, FAN_BYTES_MAX).await?.value;
@@ -90,11 +101,10 @@ pub async fn checkout(
         address: source.address(),
         key: keyed::key(admission.account, admission.sale, CHECKOUT, key, &same),
     };
-    let task = Arc::clone(&app);
+    let task = Arc::clone(app);
     let (account, sale) = (admission.account, admission.sale);
     let answer = app.detached(async move { pay(&task, command).await }).await;
-    let answer = app.refusals.noted(account, sale, app.clock.wall(), answer)?;
-    Ok(written(answer))
+    app.refusals.noted(account, sale, app.clock.wall(), answer)
 }
 
 fn payment_token(asked: &Checkout) -> Result<String, Problem> {

@@ -7,12 +7,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::Timestamp;
-use http::header;
+use http::{HeaderMap, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::app::{App, Shared};
+use crate::config::DatabaseUrl;
+use crate::metrics::{self, Format, Process};
 use crate::problem::Problem;
 
 /// A node that has not heard of the others for so long tells numbers that are older than promised.
@@ -62,16 +64,31 @@ pub async fn ready(State(app): State<Shared>) -> Result<Json<Value>, Problem> {
     if app.draining.load(Ordering::Relaxed) {
         return Err(Problem::draining());
     }
-    let degraded = *app.store.broken().borrow() || app.store.staleness() > STALENESS_MAX;
-    Ok(Json(json!({ "status": if degraded { "degraded" } else { "ready" } })))
+    Ok(Json(json!({ "status": if is_degraded(&app) { "degraded" } else { "ready" } })))
 }
 
-/// For Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "operations",
-    responses((status = 200, content_type = "application/openmetrics-text")))]
-pub async fn metrics(State(app): State<Shared>) -> Response {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], app.metrics.render(&app)).into_response()
+/// The store has failed, or what other nodes do is not heard of.
+pub fn is_degraded(app: &App) -> bool {
+    *app.store.broken().borrow() || app.store.staleness() > STALENESS_MAX
+}
+
+/// For Prometheus, in its own text or, where that is asked for, as OpenMetrics.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses(
+    (status = 200, content((String = "text/plain"), (String = "application/openmetrics-text")))))]
+pub async fn metrics(State(app): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
+    let format = Format::asked(&headers);
+    let database = match &app.config.database_url {
+        DatabaseUrl::Sqlite(path) => Some(path.clone()),
+        DatabaseUrl::Postgres(_) => None,
+    };
+    // It asks the system for files: not on a thread that answers polls.
+    let process = tokio::task::spawn_blocking(move || Process::read(database.as_deref())).await;
+    let process = process.map_err(|panic| {
+        tracing::error!(%panic, "the process could not be read");
+        Problem::internal()
+    })?;
+    let text = metrics::page(&app, &process, format);
+    Ok(([(header::CONTENT_TYPE, format.content_type())], text).into_response())
 }
 
 /// The public keys that verify admissions and, with a `kid` that begins with `ticket-`, the codes of tickets.

@@ -72,20 +72,30 @@ pub async fn place(
     Named(id): Named<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let admission = admitted.to(&app, id.parse().ok())?;
+    let answer = take(&app, &admitted, source, &id, request).await;
+    Ok(written(app.metrics.holds.noted("placed", answer)?))
+}
+
+async fn take(
+    app: &Shared,
+    admitted: &Admitted,
+    source: Source,
+    id: &str,
+    request: Request,
+) -> Result<Vec<u8>, Problem> {
+    let admission = admitted.to(app, id.parse().ok())?;
     app.limits.check_both(RouteClass::Hold, admission.account, source, app.clock.monotonic())?;
-    let room = app.room(&id).await?;
+    let room = app.room(id).await?;
     let (headers, from) = (request.headers().clone(), source.address());
     let wish: Wish = body::json(request, FAN_BYTES_MAX).await?.value;
     let asked = asked(&wish);
     let wanted = wanted(&room, &wish)?;
     let key = keyed::required(&headers, wish.idempotency_key.as_deref())?;
     let key = keyed::key(admission.account, room.id, "hold", key, &asked);
-    let task = Arc::clone(&app);
+    let task = Arc::clone(app);
     let (account, sale) = (admission.account, room.id);
     let answer = app.detached(async move { hold_seats(&task, &room, admission, from, wanted, key).await }).await;
-    let answer = app.refusals.noted(account, sale, app.clock.wall(), answer)?;
-    Ok(written(answer))
+    app.refusals.noted(account, sale, app.clock.wall(), answer)
 }
 
 /// What makes two requests the same one.

@@ -88,20 +88,33 @@ pub async fn join(
     Named(id): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let joined = take_place(&app, account, trace, &id, &headers).await;
+    let done = if matches!(joined, Ok((StatusCode::CREATED, _))) { "new" } else { "known" };
+    let (status, answer) = app.metrics.joins.noted(done, joined)?;
+    Ok((status, ShortJson(answer)).into_response())
+}
+
+async fn take_place(
+    app: &Shared,
+    account: AccountId,
+    trace: Trace,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<(StatusCode, JoinAnswer), Problem> {
     let sale: Option<SaleId> = id.parse().ok();
-    sale.map(|sale| refuse_odd(&app, sale, account)).transpose()?;
+    sale.map(|sale| refuse_odd(app, sale, account)).transpose()?;
     let seen = sale.and_then(|sale| app.rooms.get(sale));
     if let Some((room, place)) = seen.and_then(|room| live_place(&room, account).map(|place| (room, place))) {
         app.limits.check(RouteClass::Poll, account, app.clock.monotonic())?;
-        if let Some(place) = still_there(&app, &room, account, place).await {
-            app.signals.joined(account, room.id, trace, moment(&app));
-            return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
+        if let Some(place) = still_there(app, &room, account, place).await {
+            app.signals.joined(account, room.id, trace, moment(app));
+            return Ok((StatusCode::OK, join_answer(app, &room, account, place)));
         }
     }
     let of_address = app.limits.take_both(RouteClass::Join, account, trace.source, app.clock.monotonic())?;
-    let room = app.room(&id).await?;
-    app.signals.joined(account, room.id, trace, moment(&app));
-    let step = at_the_doors(&app, &room, account, &headers).await;
+    let room = app.room(id).await?;
+    app.signals.joined(account, room.id, trace, moment(app));
+    let step = at_the_doors(app, &room, account, headers).await;
     match &step {
         Ok(Step::Write(_)) => drop(of_address),
         // Thousands behind one address who knock early, or ask without a proof, do not use up what they need at the doors.
@@ -109,11 +122,9 @@ pub async fn join(
     }
     let worked = match step? {
         Step::Write(worked) => worked,
-        Step::Tell(place) => {
-            return Ok((StatusCode::OK, ShortJson(join_answer(&app, &room, account, place))).into_response());
-        }
+        Step::Tell(place) => return Ok((StatusCode::OK, join_answer(app, &room, account, place))),
     };
-    let joined = room.joins.join(&app, room.id, account).await;
+    let joined = room.joins.join(app, room.id, account).await;
     if !matches!(joined, Ok(Joined::New { .. })) {
         app.proof_of_work.give_back(&worked);
     }
@@ -122,8 +133,7 @@ pub async fn join(
         Joined::Known { position, joined_at } => (StatusCode::OK, position, joined_at),
         Joined::Refused(refusal) => return Err(refusal.into()),
     };
-    let answer = join_answer(&app, &room, account, Place { position, joined_at });
-    Ok((status, ShortJson(answer)).into_response())
+    Ok((status, join_answer(app, &room, account, Place { position, joined_at })))
 }
 
 /// What a join comes to that memory knew no place for.

@@ -64,6 +64,11 @@ impl Joins {
         answer.await.unwrap_or(Err(Failure::Unknown))
     }
 
+    /// People who wait for their batch.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// The longest batch since the start of the node.
     pub fn worst(&self) -> WorstBatch {
         self.lock().worst
@@ -88,7 +93,9 @@ impl Joins {
                 batch.iter().map(|_| Err(Failure::Unknown)).collect()
             };
             let mut answers = within(app.patience, writing).await.unwrap_or_else(unknown);
-            self.note(WorstBatch { people: batch.len(), took: app.clock.monotonic().saturating_sub(started) });
+            let took = app.clock.monotonic().saturating_sub(started);
+            app.metrics.joins_written(batch.len(), took);
+            self.note(WorstBatch { people: batch.len(), took });
             for Waiting { account, reply, .. } in batch {
                 let answer = &mut answers[index[&account]];
                 // Two requests of one account in one batch: the second hears that it has a place.

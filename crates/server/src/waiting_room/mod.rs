@@ -4,12 +4,14 @@
 //! of other nodes a moment later. Alone on its store a node is complete: who is not in it is not in line. Where others write
 //! too, a "no" is said only after a look at what they wrote: [`crate::app::App::surely`].
 
+pub mod crowd;
 pub mod fill;
 pub mod joins;
 pub mod listeners;
 pub mod places;
 pub mod room;
 pub mod stock;
+pub mod ticks;
 
 use std::sync::Arc;
 

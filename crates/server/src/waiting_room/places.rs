@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use domain::admission::Claim;
 use domain::waiting_room::EndedAs;
 use domain::{AccountId, Timestamp};
-use papaya::{HashMap, Operation};
+use papaya::{Compute, HashMap, Operation};
 
 /// A place as it was given. Small: there may be millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,15 @@ impl Visit {
     }
 }
 
+/// Whether a fact was new.
+#[derive(Debug)]
+pub enum Noted {
+    /// What is known is newer, or this very fact.
+    Known,
+    /// With what was known of the account before.
+    News(Option<Visit>),
+}
+
 #[derive(Default)]
 pub struct Places {
     places: HashMap<AccountId, Place>,
@@ -75,29 +84,39 @@ pub struct Places {
 
 impl Places {
     /// Invariant: an account's position only rises here, and what is known of a place only goes on.
-    pub fn join(&self, account: AccountId, place: Place) {
+    ///
+    /// Returns what was known of an earlier place and is forgotten now.
+    pub fn join(&self, account: AccountId, place: Place) -> Option<Visit> {
         self.places.pin().compute(account, |known| match known {
             Some((_, known)) if known.position >= place.position => Operation::Abort(()),
             _ => Operation::Insert(place),
         });
         // After the new place is there: whoever looks in between sees it, and an end that is not about it.
-        self.visits.pin().compute(account, |known| match known {
+        let visits = self.visits.pin();
+        let forgotten = visits.compute(account, |known| match known {
             Some((_, visit)) if visit.position() < place.position => Operation::Remove,
             _ => Operation::Abort(()),
         });
+        match forgotten {
+            Compute::Removed(_, visit) => Some(visit.clone()),
+            _ => None,
+        }
     }
 
-    /// Whether this was news.
-    pub fn note(&self, account: AccountId, visit: &Visit) -> bool {
+    pub fn note(&self, account: AccountId, visit: &Visit) -> Noted {
         if self.place(account).is_some_and(|place| place.position > visit.position()) {
-            return false;
+            return Noted::Known;
         }
         let visits = self.visits.pin();
         let noted = visits.compute(account, |known| match known {
             Some((_, known)) if known.stage() >= visit.stage() => Operation::Abort(()),
             _ => Operation::Insert(visit.clone()),
         });
-        !matches!(noted, papaya::Compute::Aborted(()))
+        match noted {
+            Compute::Updated { old: (_, before), .. } => Noted::News(Some(before.clone())),
+            Compute::Inserted(..) | Compute::Removed(..) => Noted::News(None),
+            Compute::Aborted(()) => Noted::Known,
+        }
     }
 
     pub fn place(&self, account: AccountId) -> Option<Place> {
@@ -129,6 +148,10 @@ mod tests {
         Place { position, joined_at: Timestamp(position) }
     }
 
+    fn is_news(places: &Places, visit: &Visit) -> bool {
+        matches!(places.note(FAN, visit), Noted::News(_))
+    }
+
     fn known(places: &Places) -> Option<(i64, Option<(u8, i64)>)> {
         let (place, visit) = places.look(FAN)?;
         Some((place.position, visit.map(|visit| (visit.stage().1, visit.stage().2.millis()))))
@@ -138,11 +161,11 @@ mod tests {
     fn the_end_of_an_earlier_place_says_nothing_about_a_later_one() {
         let places = Places::default();
         places.join(FAN, place(1));
-        assert!(places.note(FAN, &Visit::Ended { position: 1, ended_as: EndedAs::Left }));
+        assert!(is_news(&places, &Visit::Ended { position: 1, ended_as: EndedAs::Left }));
         // As a reader sees it between the two steps of a new join.
         places.places.pin().insert(FAN, place(2));
         assert_eq!(known(&places), Some((2, None)));
-        assert!(!places.note(FAN, &Visit::Ended { position: 1, ended_as: EndedAs::Left }));
+        assert!(!is_news(&places, &Visit::Ended { position: 1, ended_as: EndedAs::Left }));
     }
 
     #[test]
@@ -150,19 +173,19 @@ mod tests {
         let places = Places::default();
         let (early, late) = (Timestamp(10), Timestamp(20));
         places.join(FAN, place(2));
-        assert!(places.note(FAN, &Visit::Returning { position: 2, at: late }));
-        assert!(!places.note(FAN, &Visit::Recalled { position: 2, at: early }));
-        assert!(places.note(FAN, &Visit::Recalled { position: 2, at: late }));
+        assert!(is_news(&places, &Visit::Returning { position: 2, at: late }));
+        assert!(!is_news(&places, &Visit::Recalled { position: 2, at: early }));
+        assert!(is_news(&places, &Visit::Recalled { position: 2, at: late }));
         places.join(FAN, place(1));
         assert_eq!(known(&places), Some((2, Some((0, 20)))));
-        assert!(places.note(FAN, &Visit::Ended { position: 2, ended_as: EndedAs::Left }));
-        assert!(!places.note(FAN, &Visit::Returning { position: 2, at: Timestamp(30) }));
+        assert!(is_news(&places, &Visit::Ended { position: 2, ended_as: EndedAs::Left }));
+        assert!(!is_news(&places, &Visit::Returning { position: 2, at: Timestamp(30) }));
     }
 
     #[test]
     fn a_visit_waits_for_its_place() {
         let places = Places::default();
-        assert!(places.note(FAN, &Visit::Ended { position: 3, ended_as: EndedAs::Bought }));
+        assert!(is_news(&places, &Visit::Ended { position: 3, ended_as: EndedAs::Bought }));
         assert_eq!(known(&places), None);
         places.join(FAN, place(3));
         assert_eq!(known(&places), Some((3, Some((2, 0)))));

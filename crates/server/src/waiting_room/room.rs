@@ -15,10 +15,12 @@ use store::Change;
 use store::catalog::Event;
 use store::load::ShopState;
 
+use super::crowd::Crowd;
 use super::joins::Joins;
 use super::listeners::{Listeners, WAVES};
-use super::places::{Place, Places, Visit};
+use super::places::{Noted, Place, Places, Visit};
 use super::stock::Stock;
+use super::ticks::Ticks;
 use crate::admission::Admission;
 
 /// Calls of this stretch of time make the pace.
@@ -30,6 +32,8 @@ pub struct Room {
     pub stock: Stock,
     pub joins: Arc<Joins>,
     pub listeners: Arc<Listeners>,
+    pub crowd: Crowd,
+    pub ticks: Ticks,
     /// What the sale is for, once somebody has asked: it never changes.
     pub event: OnceLock<Event>,
     /// The whole hall as last sent, with its version: it is large, and many ask for the same one.
@@ -55,6 +59,8 @@ impl Room {
             map,
             joins: Arc::default(),
             listeners: Arc::default(),
+            crowd: Crowd::default(),
+            ticks: Ticks::default(),
             event: OnceLock::new(),
             hall: Mutex::default(),
             sale: ArcSwap::from_pointee(sale),
@@ -91,10 +97,22 @@ impl Room {
 
     /// People waiting now.
     pub fn waiting(&self) -> i64 {
+        let (through, gone) = self.gone_ahead();
+        (self.joined() - through - gone).max(0)
+    }
+
+    /// People who were called and have neither come, nor asked again, nor gone: on their way, or lost to the sale.
+    pub fn called(&self) -> i64 {
+        let (through, gone) = self.gone_ahead();
+        let ended = self.crowd.ended() - gone;
+        (through - ended - self.crowd.inside() - self.crowd.returning()).max(0)
+    }
+
+    /// The watermark, and how many places ahead of it have ended.
+    fn gone_ahead(&self) -> (i64, i64) {
         let gone = self.gone.read().unwrap_or_else(PoisonError::into_inner);
         let through = self.through();
-        let gone_ahead = gone.len() - gone.partition_point(|position| *position <= through);
-        (self.joined() - through - gone_ahead as i64).max(0)
+        (through, (gone.len() - gone.partition_point(|position| *position <= through)) as i64)
     }
 
     /// The account's place and what happened to it.
@@ -149,6 +167,7 @@ impl Room {
             calls.pop_front();
         }
         self.called_lately.store(calls.iter().map(|(_, people)| people).sum(), Ordering::Relaxed);
+        self.crowd.judge(now, self.sale.load().terms.claim_window_sec);
         let through = self.through();
         let mut gone = self.gone.write().unwrap_or_else(PoisonError::into_inner);
         let passed = gone.partition_point(|position| *position <= through);
@@ -184,7 +203,9 @@ impl Room {
     }
 
     fn join(&self, account: AccountId, place: Place) {
-        self.places.join(account, place);
+        if let Some(forgotten) = self.places.join(account, place) {
+            self.crowd.moved(Some(&forgotten), None);
+        }
         self.last_position.fetch_max(place.position, Ordering::AcqRel);
     }
 
@@ -192,6 +213,7 @@ impl Room {
     fn call(&self, through: i64, people: i64, at: Timestamp) {
         self.pace_by([(at, people)]);
         let before = self.through.fetch_max(through, Ordering::AcqRel);
+        self.crowd.called(before, through, at);
         self.listeners.tell(before + 1..=through);
     }
 
@@ -206,14 +228,19 @@ impl Room {
     }
 
     fn note(&self, account: AccountId, visit: &Visit) {
-        if self.places.note(account, visit) {
+        if let Noted::News(before) = self.places.note(account, visit) {
+            self.crowd.moved(before.as_ref(), Some(visit));
             self.listeners.tell(visit.position()..=visit.position());
         }
     }
 
     /// Who has a newer place keeps it: an end of the older one is only remembered for the count ahead.
     fn end(&self, account: AccountId, position: i64, ended_as: EndedAs) {
-        self.places.note(account, &Visit::Ended { position, ended_as });
+        let end = Visit::Ended { position, ended_as };
+        if let Noted::News(before) = self.places.note(account, &end) {
+            self.crowd.moved(before.as_ref(), Some(&end));
+        }
+        self.crowd.place_ended(position);
         if position > self.through() {
             let mut gone = self.gone.write().unwrap_or_else(PoisonError::into_inner);
             if let Err(place) = gone.binary_search(&position) {

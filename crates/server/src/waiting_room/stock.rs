@@ -101,6 +101,10 @@ impl Stock {
         self.held.load(Ordering::Relaxed)
     }
 
+    pub fn sold(&self) -> i64 {
+        self.sold.load(Ordering::Relaxed)
+    }
+
     pub fn seats(&self) -> u32 {
         u32::try_from(self.statuses.len()).unwrap_or(u32::MAX)
     }

@@ -11,6 +11,7 @@ pub async fn tick(app: &App, epoch: i64) -> Result<(), Failure> {
     for room in app.rooms.all() {
         let sale = room.sale();
         if sale.built_at.is_none() || wall < sale.terms.opens_at || sale.has_ended(wall) {
+            room.ticks.note(None);
             continue;
         }
         match app.store.run(Tick { sale: room.id, epoch }).await {
@@ -18,7 +19,8 @@ pub async fn tick(app: &App, epoch: i64) -> Result<(), Failure> {
                 app.leadership.lost(epoch);
                 break;
             }
-            Ok(_) => {}
+            Ok(TickDone::Idle) => room.ticks.note(None),
+            Ok(TickDone::Called { bound_by, .. }) => room.ticks.note(Some(bound_by)),
             // The other sales go on.
             Err(error) => failed = Some(error),
         }

@@ -11,9 +11,11 @@ const SWEEPS_MAX: usize = 10;
 
 pub async fn tick(app: &App) -> Result<(), Failure> {
     for _ in 0..SWEEPS_MAX {
-        if app.store.run(ExpireHolds).await? == 0 {
+        let expired = app.store.run(ExpireHolds).await?;
+        if expired == 0 {
             break;
         }
+        app.metrics.holds_expired(expired.unsigned_abs());
     }
     for _ in 0..SWEEPS_MAX {
         if app.store.run(ExpireClaims).await? == 0 {

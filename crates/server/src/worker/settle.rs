@@ -29,6 +29,7 @@ pub async fn tick(app: &App) -> Result<(), Failure> {
         let code = settle(app, &charge, verdict == Verdict::Captured)
             .await
             .map_or_else(|problem| problem.code, |_| "confirmed");
+        app.metrics.settlements.count(code);
         tracing::info!(code, order = %charge.order, "the provider was asked about a lost payment");
     }
     for (ticket, refund) in app.store.read(RefundsDue).await? {

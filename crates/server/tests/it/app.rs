@@ -184,6 +184,7 @@ impl TestApp {
             patience: None,
             hand_driven_from: Some(START),
             streams_max: STREAMS_MAX,
+            commit: "0123456789ab",
             scenarios: SCENARIOS.to_vec(),
             run_defaults: RunDefaults::default(),
             log: log_levels::noted_in(&self.logged),

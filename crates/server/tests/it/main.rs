@@ -20,6 +20,7 @@ mod limits_by_address;
 mod load_runs;
 mod log_levels;
 mod login_code;
+mod metrics;
 mod nodes;
 mod operations;
 mod profile;

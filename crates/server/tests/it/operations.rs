@@ -103,8 +103,6 @@ async fn metrics_name_routes_by_template_and_never_a_person() {
     let metrics = app.get("/metrics").send().await;
     metrics.expect(StatusCode::OK);
     let text = String::from_utf8(metrics.body.to_vec()).unwrap();
-    assert!(metrics.header("content-type").starts_with("application/openmetrics-text"), "{metrics:?}");
-    assert!(text.ends_with("# EOF\n"));
     assert!(
         text.contains(r#"traffic_http_requests_total{route="/v1/sales/{id}/waiting-room/join",status="201"} 1"#),
         "{text}"

@@ -66,7 +66,8 @@ async fn a_killed_redis_is_found_again_and_counts_flow() {
     server.start_again();
     for node in [&one, &other] {
         eventually("the way back", || node.hints.are_flowing() && node.figures.is_up()).await;
-        assert_eq!(node.figures.connections(), 2);
+        assert_eq!((node.figures.connections(), node.figures.fallbacks()), (2, 1));
+        assert!(!node.figures.is_fallback());
     }
     eventually("what changed meanwhile to be told", || one.figures.hints_sent() == 1).await;
     spend(&one.limits, account(3));
@@ -108,10 +109,12 @@ async fn a_full_redis_still_carries_hints() {
     one.hints.changed(sale());
     other.hints.heard().await;
     assert_eq!((one.figures.connections(), one.figures.is_up()), (1, true));
+    assert_eq!((one.figures.is_fallback(), one.figures.fallbacks()), (true, 1));
     assert_eq!(spend(&other.limits, account(1)), 20);
     assert_eq!(server.ask("CONFIG SET maxmemory 0").as_deref(), Ok("+OK"));
     spend(&one.limits, account(2));
     assert!(other.learns_that_it_is_spent(account(2)).await <= 4);
+    eventually("limits to be shared again", || !one.figures.is_fallback()).await;
 }
 
 /// What the documentation says a user of its own needs is enough, and less is not.
@@ -145,8 +148,11 @@ async fn a_server_whose_redis_is_not_there_starts_works_and_is_ready() {
     app.checkout(&sale, &shopper, &hold, "k").await.expect(StatusCode::OK);
     app.get("/health/ready").send().await.expect(StatusCode::OK);
     assert!(!app.shared().redis.hints.are_flowing());
-    let metrics = app.shared().metrics.render(app.shared());
-    assert!(metrics.contains("traffic_redis_up 0\n") && metrics.contains("traffic_redis_exchanges_total 0\n"));
+    let metrics = async |app: &TestApp| String::from_utf8(app.get("/metrics").send().await.body.to_vec()).unwrap();
+    let alone = metrics(&app).await;
+    for sample in ["redis_up 0", "redis_fallback 1", "redis_fallbacks_total 0", "redis_exchanges_total 0"] {
+        assert!(alone.contains(&format!("\ntraffic_{sample}\n")), "{sample} in {alone}");
+    }
     let without = TestApp::start().await;
-    assert!(!without.shared().metrics.render(without.shared()).contains("redis"));
+    assert!(!metrics(&without).await.contains("redis"));
 }

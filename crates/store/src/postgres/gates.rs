@@ -7,7 +7,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::error::Failure;
-use crate::tx::Lane;
+use crate::figures::Lined;
+use crate::tx::{Lane, READS};
 
 /// Who waits longer for his turn is refused: he has other things to do.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,6 +31,8 @@ pub(super) struct Gates {
 struct Gate {
     turns: Semaphore,
     waiting: Semaphore,
+    /// Places to wait in.
+    most: usize,
 }
 
 /// A turn, given back on drop.
@@ -67,15 +70,33 @@ impl Gates {
 
     /// Nobody enters any more.
     pub(super) fn close(&self) {
-        for gate in [&self.operator, &self.settlements, &self.purchases, &self.joins, &self.accounts, &self.reads] {
-            gate.turns.close();
-        }
+        self.all().into_iter().for_each(|(_, gate)| gate.turns.close());
+    }
+
+    /// Who waits where.
+    pub(super) fn lined(&self) -> Vec<Lined> {
+        let lined = |(lane, gate): (_, &Gate)| {
+            let waiting = gate.most.saturating_sub(gate.waiting.available_permits());
+            Lined { lane, waiting, most: gate.most }
+        };
+        self.all().into_iter().map(lined).collect()
+    }
+
+    fn all(&self) -> [(&'static str, &Gate); 6] {
+        [
+            (Lane::Operator.name(), &self.operator),
+            (Lane::Settlements.name(), &self.settlements),
+            (Lane::Purchases.name(), &self.purchases),
+            (Lane::Joins.name(), &self.joins),
+            (Lane::Accounts.name(), &self.accounts),
+            (READS, &self.reads),
+        ]
     }
 }
 
 impl Gate {
     fn new(turns: usize, waiting: usize) -> Self {
-        Self { turns: Semaphore::new(turns), waiting: Semaphore::new(waiting) }
+        Self { turns: Semaphore::new(turns), waiting: Semaphore::new(waiting), most: waiting }
     }
 
     async fn enter(&self) -> Result<Turn<'_>, Failure> {
@@ -98,6 +119,18 @@ mod tests {
         let busy = gates.write(Lane::Purchases).await.expect("a turn");
         let mut second = Box::pin(gates.write(Lane::Purchases));
         assert!(second.as_mut().now_or_never().is_none());
+        let lined: Vec<_> = gates.lined().into_iter().map(|at| (at.lane, at.waiting, at.most)).collect();
+        assert_eq!(
+            lined,
+            [
+                ("operator", 0, OPERATOR_WAITING),
+                ("settlements", 0, WAITING),
+                ("purchases", 1, WAITING),
+                ("joins", 0, JOINS_WAITING),
+                ("accounts", 0, WAITING),
+                ("reads", 0, WAITING)
+            ]
+        );
         for lane in [Lane::Operator, Lane::Settlements, Lane::Joins, Lane::Accounts] {
             assert!(gates.write(lane).await.is_ok(), "{lane:?}");
         }

@@ -19,7 +19,7 @@ mod wire;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
@@ -39,6 +39,7 @@ use self::transaction::PgTx;
 use crate::Options;
 use crate::change::Change;
 use crate::error::{DbError, Failure, OpenError, Stop};
+use crate::figures::{Commits, OfEngine};
 use crate::tx::{Query, Verb};
 
 /// Connections that an engine needs at least: one for each kind of work.
@@ -79,6 +80,9 @@ struct Inner {
     feed: Arc<Feed>,
     /// Sent for verbs and queries.
     statements: AtomicU64,
+    commits: Commits,
+    /// This node's clock ahead of the server's, in milliseconds.
+    ahead_ms: AtomicI64,
     broken: watch::Receiver<bool>,
 }
 
@@ -106,7 +110,17 @@ impl Postgres {
         let feed = feed.map_err(OpenError::Database)?;
         let time = Time { clock, hand_driven_from: options.hand_driven_from };
         let gates = Gates::new(connections);
-        let inner = Inner { pool, in_vain, gates, time, feed, statements: AtomicU64::new(0), broken };
+        let inner = Inner {
+            pool,
+            in_vain,
+            gates,
+            time,
+            feed,
+            statements: AtomicU64::new(0),
+            commits: Commits::default(),
+            ahead_ms: AtomicI64::new(0),
+            broken,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -205,6 +219,15 @@ impl Postgres {
         at
     }
 
+    pub(crate) fn clock_ahead_ms(&self) -> i64 {
+        self.inner.ahead_ms.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn figures(&self) -> OfEngine {
+        let Inner { pool, gates, commits, .. } = self.inner.as_ref();
+        OfEngine { commits: commits.took(), commands: None, lanes: gates.lined(), pool: pool::figures(pool) }
+    }
+
     pub(crate) fn broken(&self) -> watch::Receiver<bool> {
         self.inner.broken.clone()
     }
@@ -229,7 +252,10 @@ impl Inner {
             begun?;
             now.map(|row| Timestamp(row.get(0)))
         });
-        now.await.map(|now| self.time.heard(now))
+        now.await.map(|now| {
+            self.ahead_ms.store(self.time.clock.wall().since_ms(now), Ordering::Relaxed);
+            self.time.heard(now)
+        })
     }
 
     async fn roll_back(&self, lease: &mut Lease) {
@@ -257,9 +283,11 @@ impl Inner {
         // A row that could not be written turns the COMMIT behind it into a ROLLBACK.
         let both =
             async { tokio::join!(biased; write, lease.batch_execute("set local statement_timeout = 0; commit")) };
-        let Ok((written, committed)) = tokio::time::timeout(COMMIT_MAX, both).await else {
-            return Err(Ended::For(Failure::Unknown));
-        };
+        let begun = self.time.clock.monotonic();
+        let answer = tokio::time::timeout(COMMIT_MAX, both).await;
+        // One that never came back took as long as anybody waited.
+        self.commits.note(self.time.clock.monotonic().saturating_sub(begun), 1);
+        let Ok((written, committed)) = answer else { return Err(Ended::For(Failure::Unknown)) };
         match (written, committed) {
             // Perhaps another connection's COMMIT; then this one is called unknown for nothing, which harms nobody.
             (Ok(_), Ok(())) if self.in_vain.count() != in_vain => {

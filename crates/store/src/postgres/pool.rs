@@ -15,6 +15,7 @@ use super::errors::db_error;
 use super::tls;
 use super::url::Target;
 use crate::error::DbError;
+use crate::figures;
 
 /// For a connection: longer than making one takes.
 const WAIT: Duration = Duration::from_secs(4);
@@ -62,6 +63,14 @@ pub(super) fn open(target: &Target, connections: usize, in_vain: InVain) -> Resu
         .pre_recycle(check)
         .build()
         .map_err(|error| error.to_string())
+}
+
+/// How busy the connections are.
+pub(super) fn figures(pool: &Pool) -> figures::Pool {
+    let status = pool.status();
+    // What rests may be counted a moment before or after what is open.
+    let in_use = status.size.saturating_sub(status.available);
+    figures::Pool { most: status.max_size, open: status.size, in_use, waiting: status.waiting }
 }
 
 /// Sets what the promises rest on, and reads it back: a proxy in between may keep sessions of its own.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::writer::Job;
 use crate::error::Failure;
+use crate::figures::Lined;
 use crate::tx::Lane;
 
 /// Ticks and operator acts are few; more than this means that something loops.
@@ -101,6 +102,20 @@ impl Lanes {
             batch.extend(queue.drain(..most));
         }
         Taken::Batch(batch)
+    }
+
+    /// Who waits where.
+    pub(super) fn lined(&self) -> Vec<Lined> {
+        let queues = self.lock();
+        [
+            (Lane::Operator, &queues.operator, OPERATOR),
+            (Lane::Settlements, &queues.settlements, SETTLEMENTS),
+            (Lane::Purchases, &queues.purchases, PURCHASES),
+            (Lane::Joins, &queues.joins, JOINS),
+            (Lane::Accounts, &queues.accounts, ACCOUNTS),
+        ]
+        .map(|(lane, queue, most)| Lined { lane: lane.name(), waiting: queue.len(), most })
+        .into()
     }
 
     /// No new commands; what waits is still taken.

@@ -30,6 +30,7 @@ use self::time::DecidingClock;
 use self::writer::{Pending, Writer};
 use crate::change::Observer;
 use crate::error::{Failure, OpenError};
+use crate::figures::{Commits, OfEngine};
 use crate::tx::{Query, Verb};
 
 #[derive(Clone)]
@@ -40,6 +41,7 @@ pub(crate) struct Sqlite {
 struct Inner {
     lanes: Arc<Lanes>,
     readers: Readers,
+    commits: Arc<Commits>,
     broken: watch::Receiver<bool>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Held for as long as the store lives: one server per data folder.
@@ -61,12 +63,14 @@ impl Sqlite {
         let readers = Readers::open(path, readers, Arc::clone(&clock)).map_err(OpenError::Database)?;
         let lanes = Arc::new(Lanes::new());
         let (broken_tx, broken) = watch::channel(false);
-        let writer = Writer::new(connection, Arc::clone(&lanes), clock, observer, broken_tx);
+        let commits = Arc::<Commits>::default();
+        let writer = Writer::new(connection, Arc::clone(&lanes), clock, observer, Arc::clone(&commits), broken_tx);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(|source| OpenError::Path { path: path.display().to_string(), source })?;
-        Ok(Self { inner: Arc::new(Inner { lanes, readers, broken, writer: Mutex::new(Some(thread)), _lock: lock }) })
+        let writer = Mutex::new(Some(thread));
+        Ok(Self { inner: Arc::new(Inner { lanes, readers, commits, broken, writer, _lock: lock }) })
     }
 
     pub(crate) async fn run<V: Verb>(&self, verb: V) -> Result<V::Done, Failure> {
@@ -82,6 +86,14 @@ impl Sqlite {
 
     pub(crate) fn shown(&self, at: Timestamp) -> Timestamp {
         self.inner.readers.shown(at)
+    }
+
+    pub(crate) fn figures(&self) -> OfEngine {
+        let Inner { lanes, readers, commits, .. } = self.inner.as_ref();
+        let (pool, reads) = readers.figures();
+        let mut lined = lanes.lined();
+        lined.push(reads);
+        OfEngine { commits: commits.took(), commands: Some(commits.commands()), lanes: lined, pool }
     }
 
     pub(crate) fn broken(&self) -> watch::Receiver<bool> {

@@ -14,7 +14,8 @@ use super::pragmas;
 use super::time::DecidingClock;
 use super::transaction::{SqliteTx, db_error};
 use crate::error::{DbError, Failure, Outcome};
-use crate::tx::Query;
+use crate::figures::{Lined, Pool};
+use crate::tx::{Query, READS};
 
 /// Reads that wait for a connection: what a few connections do in some seconds. More are refused at once.
 const WAITING_MAX: usize = 1_024;
@@ -24,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    count: usize,
     /// Places to wait in.
     waiting: Semaphore,
     clock: Arc<DecidingClock>,
@@ -36,6 +38,7 @@ impl Readers {
         Ok(Self {
             idle: Arc::new(Mutex::new(connections)),
             permits: Arc::new(Semaphore::new(count)),
+            count,
             waiting: Semaphore::new(WAITING_MAX),
             clock,
         })
@@ -43,6 +46,14 @@ impl Readers {
 
     pub(super) fn shown(&self, at: Timestamp) -> Timestamp {
         at.plus_ms(self.clock.read().skipped_ms)
+    }
+
+    /// How busy the connections are, and who waits for one.
+    pub(super) fn figures(&self) -> (Pool, Lined) {
+        let in_use = self.count.saturating_sub(self.permits.available_permits());
+        let waiting = WAITING_MAX.saturating_sub(self.waiting.available_permits());
+        let pool = Pool { most: self.count, open: self.count, in_use, waiting };
+        (pool, Lined { lane: READS, waiting, most: WAITING_MAX })
     }
 
     pub(super) async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {

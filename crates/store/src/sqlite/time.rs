@@ -69,6 +69,10 @@ impl DecidingClock {
         Ok(Self { clock, state: Mutex::new(state) })
     }
 
+    pub(super) fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
     pub(super) fn read(&self) -> Reading {
         let (wall, monotonic) = (self.clock.wall(), self.clock.monotonic());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

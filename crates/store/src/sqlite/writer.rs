@@ -22,6 +22,7 @@ use super::time::DecidingClock;
 use super::transaction::{SqliteTx, db_error};
 use crate::change::{Change, Observer};
 use crate::error::{DbError, Failure, Outcome, Stop};
+use crate::figures::Commits;
 use crate::tx::Verb;
 
 /// After this long without a change the log is written back, so that a restart has little to read.
@@ -38,6 +39,7 @@ pub(super) struct Writer {
     lanes: Arc<Lanes>,
     clock: Arc<DecidingClock>,
     observer: Arc<dyn Observer>,
+    commits: Arc<Commits>,
     broken: watch::Sender<bool>,
     changes: Vec<Change>,
     /// What is only in the log.
@@ -138,6 +140,7 @@ impl Writer {
         lanes: Arc<Lanes>,
         clock: Arc<DecidingClock>,
         observer: Arc<dyn Observer>,
+        commits: Arc<Commits>,
         broken: watch::Sender<bool>,
     ) -> Self {
         Self {
@@ -145,6 +148,7 @@ impl Writer {
             lanes,
             clock,
             observer,
+            commits,
             broken,
             changes: Vec::new(),
             unwritten: Unwritten::default(),
@@ -221,12 +225,14 @@ impl Writer {
         // A batch that wrote nothing has no sync to pay for, and no reason to make one, unless the clock was set: a
         // restart that had not heard of it would expire what lives.
         let reading = self.clock.read();
-        let saved = if self.connection.total_changes() != before || self.clock.was_set(reading) {
-            self.clock.save(&self.connection, reading)?
-        } else {
-            false
-        };
+        let wrote = self.connection.total_changes() != before;
+        let saved =
+            if wrote || self.clock.was_set(reading) { self.clock.save(&self.connection, reading)? } else { false };
+        let begun = self.clock.monotonic();
         self.execute("commit")?;
+        if wrote || saved {
+            self.commits.note(self.clock.monotonic().saturating_sub(begun), jobs.len());
+        }
         if saved {
             self.clock.saved(reading);
         }

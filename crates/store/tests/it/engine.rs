@@ -427,4 +427,5 @@ async fn after_a_jump_of_the_clock_an_expiry_is_shown_as_peoples_clocks_run_now(
     let shown = own().await.expect("a hold").expires_at;
     w.set_wall(w.now().plus_sec(3_600));
     assert_eq!(own().await.expect("a hold").expires_at, shown.plus_sec(3_600));
+    assert_eq!(w.store.clock_ahead_ms(), 3_600_000);
 }

@@ -18,6 +18,7 @@ mod roles;
 mod runner;
 mod scenarios;
 mod settings;
+mod slo_bounds;
 mod storage_errors;
 mod tidy;
 mod traces;

@@ -36,7 +36,7 @@ pub async fn setup(State(app): State<Shared>, _: Operator) -> Json<Setup> {
         version: env!("CARGO_PKG_VERSION"),
         env: if config.is_development() { "development" } else { "production" },
         roles: config.roles.to_string(),
-        engine: if app.store.is_shared() { "postgresql" } else { "sqlite" },
+        engine: app.store.engine(),
         durability: durability(&app),
         db_max_conns: config.db_max_conns,
         redis: config.redis_url.is_some(),
