@@ -43,8 +43,4 @@ check "the same checkout gives the same bytes" same "$(line 7)" "$(line 8)"
 check "the ticket has a code for the door" grep -q '"code":"T1\.' <<<"$(line 10)"
 check "the transfer is refused by name" grep -q '"code":"transfer_blocked"' <<<"$(line 11)"
 
-while read -r target; do
-    check "make $target exists" grep -q "^$target:" Makefile
-done < <(grep -ohE '(^|`)make [a-z]+(-[a-z]+)*' README.md CONTRIBUTING.md | sed 's/.*make //' | sort -u)
-
 report

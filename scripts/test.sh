@@ -60,6 +60,7 @@ step "cluster" scripts/test-cluster.sh || outcome=1
 step "comparison of crosscheck" scripts/test-crosscheck.sh || outcome=1
 step "metrics" scripts/test-metrics.sh || outcome=1
 step "README" scripts/test-readme.sh || outcome=1
+step "documents" scripts/test-docs.sh || outcome=1
 step "benchmark, short" env TRAFFIC_BIN="${CARGO_TARGET_DIR:-target}/debug/traffic" scripts/bench.sh --short || outcome=1
 echo "shell checks:"
 awk '{ passed += $1; failed += $2 } END { print passed + 0 " passed, " failed + 0 " failed" }' "$TALLY"

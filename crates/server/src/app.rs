@@ -104,12 +104,12 @@ pub struct App {
     pub passwords: Passwords,
     pub payments: Arc<dyn Provider>,
     pub metrics: Metrics,
+    /// Of the source that this was built from, where that is known.
+    pub commit: &'static str,
     pub log: LogLevels,
     /// `None`: nothing is traced.
     pub spans: Option<Spans>,
     pub span_counts: Arc<SpanCounts>,
-    /// Of the source that this was built from, where that is known.
-    pub commit: &'static str,
     pub refusals: Counts,
     pub signals: Signals,
     pub connections: Arc<ConnectionCounts>,
@@ -229,10 +229,10 @@ impl App {
             passwords: Passwords::start(cores)?,
             payments: Arc::new(Simulated { latency: Duration::ZERO }),
             metrics: Metrics::new(router::templates()),
+            commit,
             spans: config.tracing.as_ref().map(|tracing| Spans::new(tracing.sampler, ids.secret())),
             log,
             span_counts,
-            commit,
             refusals: Counts::of(Book::Refusals),
             signals: Signals::default(),
             connections,

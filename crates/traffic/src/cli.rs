@@ -84,7 +84,7 @@ pub(crate) enum Command {
     #[command(after_help = MIGRATE_EXAMPLES)]
     Migrate(Box<MigrateArgs>),
     /// Print the description of the HTTP interface (OpenAPI, JSON)
-    Openapi,
+    Openapi(OpenapiArgs),
     /// Measure the server beside a bare handler, and judge what a request costs; exit 1 on any missed goal
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchArgs),
@@ -269,6 +269,13 @@ impl AssertQueueArgs {
             given => Ok(given.map(str::to_owned)),
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OpenapiArgs {
+    /// Print it as the document docs/api.md
+    #[arg(long)]
+    pub(crate) markdown: bool,
 }
 
 const READY_EXAMPLES: &str = "\

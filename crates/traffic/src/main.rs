@@ -60,7 +60,7 @@ fn run(command: Command, telemetry: &Telemetry) -> anyhow::Result<ExitCode> {
         Command::Ready(args) => ready::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Migrate(args) => migrate::run(&args),
-        Command::Openapi => openapi::run(),
+        Command::Openapi(args) => openapi::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::BenchBare(args) => bench::bare::run(&args),
     }

@@ -1,11 +1,21 @@
-//! `traffic openapi`: prints the description of the HTTP interface.
+//! `traffic openapi`: prints the description of the HTTP interface, as JSON or as the document docs/api.md.
+
+mod markdown;
+mod shapes;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-pub(crate) fn run() -> anyhow::Result<ExitCode> {
-    let text = server::router::openapi().to_pretty_json().context("writing the description")?;
-    println!("{text}");
+use crate::cli::OpenapiArgs;
+
+pub(crate) fn run(args: &OpenapiArgs) -> anyhow::Result<ExitCode> {
+    let api = server::router::openapi();
+    if args.markdown {
+        let api = serde_json::to_value(api).context("writing the description")?;
+        print!("{}", markdown::document(&api));
+    } else {
+        println!("{}", api.to_pretty_json().context("writing the description")?);
+    }
     Ok(ExitCode::SUCCESS)
 }

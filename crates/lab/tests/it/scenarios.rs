@@ -18,15 +18,20 @@ const SHORT: [(&str, &str); 7] = [
 ];
 
 /// The scenario, the bug that it must find, the check that finds it, and what the counter-example says.
-const PLANTED: [(&str, Bug, &str, &str); 12] = [
+const PLANTED: [(&str, Bug, &str, &str); 17] = [
     ("refresh_storm", Bug::SecondTabMakesPlace, "R1", "joined again"),
+    ("refresh_storm", Bug::SecondTabMakesPlace, "R2", "had been asked for, all else were refreshes"),
     ("second_sale_regression", Bug::AdmissionOfOtherSale, "B1", "of sale A asked sale B for"),
     ("second_sale_regression", Bug::PositionsGoOnInTheNextSale, "Q2", "nobody has position 1;"),
+    ("second_sale_regression", Bug::NextSaleMovesTheLine, "B2", "before sale B opened and at"),
     ("late_surge", Bug::LateOvertakes, "L1", "acknowledged before that, stands at"),
     ("queue_fairness", Bug::SwappedOrder, "F2", "asked for one and was given"),
+    ("queue_fairness", Bug::NewestFirst, "F1", "had been told of position"),
     ("queue_fairness", Bug::FastPollersFirst, "Q7", "was let in at"),
+    ("bot_checkout", Bug::ReplayedAdmissionAccepted, "K1", "the cap is"),
     ("bot_checkout", Bug::DoubleSubmitMakesTwoOrders, "K2", "4 orders were told of"),
     ("scalper_network", Bug::ClusterCapIgnored, "N1", "tickets and held seats; the cap of a ring is 6"),
+    ("scalper_network", Bug::TransferAllowed, "N2", "handed a ticket on"),
     ("reconnect_churn", Bug::NewAddressNewPlace, "C1", "lost the connection, and was shown the positions"),
     ("reconnect_churn", Bug::ConnectionsNeverClosed, "C2", "after they had gone"),
     ("backdoor_race", Bug::PathTrickOpens, "D1", "by an odd path"),

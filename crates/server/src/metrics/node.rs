@@ -23,9 +23,9 @@ pub(super) fn write(page: &mut Page, app: &App) {
         ("proof_of_work_accepted_total", "Proofs of work accepted", work.accepted.load(Ordering::Relaxed)),
         ("proof_of_work_refused_total", "Proofs of work missing or refused", work.refused.load(Ordering::Relaxed)),
         ("mails_sent_total", "Mails that were handed over", mail.sent.load(Ordering::Relaxed)),
+        ("mails_failed_total", "Mails that could not be handed over", mail.failed.load(Ordering::Relaxed)),
         ("spans_exported_total", "Spans of traces that the collector took", spans.exported.load(Ordering::Relaxed)),
         ("spans_dropped_total", "Spans that no collector took in time", spans.dropped.load(Ordering::Relaxed)),
-        ("mails_failed_total", "Mails that could not be handed over", mail.failed.load(Ordering::Relaxed)),
     ];
     for (name, help, value) in counters {
         page.counter(name, help).is(value);

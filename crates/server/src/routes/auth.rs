@@ -27,9 +27,12 @@ const PHONE_CHARS_MAX: usize = 32;
 
 #[derive(Deserialize, ToSchema)]
 pub struct Registration {
+    #[schema(max_length = 254)]
     email: String,
     /// 8 to 128 characters. Without one the account signs in by a code.
+    #[schema(min_length = 8, max_length = 128)]
     password: Option<String>,
+    #[schema(max_length = 32)]
     phone: Option<String>,
     /// The proof of work, where one is asked for; or the header X-Proof-Of-Work.
     altcha: Option<String>,

@@ -34,6 +34,7 @@ const ATTENDEE_CHARS_MAX: usize = 100;
 pub struct Checkout {
     hold_id: String,
     /// Or the `Idempotency-Key` header.
+    #[schema(min_length = 1, max_length = 128)]
     idempotency_key: Option<String>,
     /// A name for each ticket, in the order of the seats.
     attendees: Option<Vec<String>>,

@@ -96,13 +96,20 @@ pub struct Node {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Reset {
+    #[schema(minimum = 1, maximum = 200_000)]
     pub total_seats: Option<i64>,
+    #[schema(minimum = 0, maximum = 1_000_000)]
     pub admit_per_minute: Option<i64>,
+    #[schema(minimum = 0, maximum = 20_000_000)]
     pub waiting_room_cap: Option<i64>,
+    #[schema(minimum = 1, maximum = 50)]
     pub max_tickets_per_user: Option<i64>,
+    #[schema(minimum = 1, maximum = 86_400)]
     pub hold_ttl_sec: Option<i64>,
     /// 0: the doors are open.
+    #[schema(minimum = 0, maximum = 86_400_000)]
     pub opens_in_ms: Option<i64>,
+    #[schema(min_length = 1, max_length = 200)]
     pub name: Option<String>,
 }
 

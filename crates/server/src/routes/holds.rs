@@ -36,6 +36,7 @@ pub struct Wish {
     /// or the best that are left.
     best_available: Option<BestAvailable>,
     /// Or the `Idempotency-Key` header.
+    #[schema(min_length = 1, max_length = 128)]
     idempotency_key: Option<String>,
 }
 

@@ -26,38 +26,53 @@ pub struct NewSale {
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
     /// 2000, or what the seating has.
+    #[schema(minimum = 1, maximum = 200_000)]
     pub total_seats: Option<i64>,
     /// 5000
+    #[schema(minimum = 0, maximum = 1_000_000)]
     pub admit_per_minute: Option<i64>,
     /// 100000
+    #[schema(minimum = 0, maximum = 20_000_000)]
     pub waiting_room_cap: Option<i64>,
     /// 4
+    #[schema(minimum = 1, maximum = 50)]
     pub max_tickets_per_user: Option<i64>,
     /// Of all accounts together that share a card, a phone or an address; 0 or null: no such cap.
+    #[schema(minimum = 0, maximum = 10_000)]
     pub max_tickets_per_cluster: Option<i64>,
     /// What makes accounts a cluster: of `payment`, `phone`, `address`; the first two.
     pub cluster_by: Option<Vec<String>>,
     /// Of one account over all sales of the event's group; 0 or null: no such cap.
+    #[schema(minimum = 0, maximum = 10_000)]
     pub max_tickets_per_group: Option<i64>,
     /// Of one cluster over all sales of the event's group; 0 or null: no such cap.
+    #[schema(minimum = 0, maximum = 10_000)]
     pub max_tickets_per_group_cluster: Option<i64>,
     /// People inside or called at once; 0: no limit.
+    #[schema(minimum = 0, maximum = 20_000_000)]
     pub max_active: Option<i64>,
     /// 720
+    #[schema(minimum = 1, maximum = 86_400)]
     pub hold_ttl_sec: Option<i64>,
     /// 60
+    #[schema(minimum = 1, maximum = 86_400)]
     pub claim_window_sec: Option<i64>,
     /// 600
+    #[schema(minimum = 1, maximum = 86_400)]
     pub shopping_window_sec: Option<i64>,
     /// 1
+    #[schema(minimum = 1, maximum = 50)]
     pub seats_per_shopper: Option<i64>,
     /// In minor units; 5000.
+    #[schema(minimum = 0)]
     pub price: Option<i64>,
     /// USD
+    #[schema(min_length = 3, max_length = 3)]
     pub currency: Option<String>,
     /// Where the seats of cancelled tickets go: `public` (again on sale, the default) or `held` (the operator's).
     pub cancelled_seats: Option<String>,
     pub seating: Option<Vec<NewSection>>,
+    #[schema(min_length = 1, max_length = 128)]
     pub idempotency_key: Option<String>,
 }
 
@@ -167,16 +182,21 @@ pub async fn make_sale(
 
 /// A moment for the writer between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Ten seconds of a full lane: then the worker goes on with the hall.
+/// So often the lane may be full, ten seconds in all: then the worker goes on with the hall.
 const ATTEMPTS: u32 = 200;
 
 /// The sale is there: what fails now does not undo it, so no failure is definite.
 async fn build(app: &App, sale: SaleId) -> Result<(), Problem> {
-    for _ in 0..ATTEMPTS {
+    let mut left = ATTEMPTS;
+    loop {
         match app.store.run(BuildSeats { sale }).await {
             Ok(true) => return Ok(()),
+            // Some more seats are there: the largest hall takes more of these steps than a full lane has attempts.
             Ok(false) => {}
-            Err(Failure::Overloaded) => tokio::time::sleep(PAUSE).await,
+            Err(Failure::Overloaded) if left > 0 => {
+                left -= 1;
+                tokio::time::sleep(PAUSE).await;
+            }
             Err(failure) => {
                 tracing::warn!(%failure, %sale, "a hall is not finished yet");
                 break;

@@ -82,6 +82,15 @@ async fn odd_but_allowed_terms_are_taken() {
     app.get("/v1/sales").send().await.expect(StatusCode::OK);
 }
 
+/// It is made by more commands than a full lane is tried for.
+#[tokio::test]
+async fn the_largest_hall_is_made_in_one_request() {
+    let app = TestApp::start().await;
+    let sale = new_sale(&app, json!({ "total_seats": 200_000 })).await;
+    let sale = sale.expect(StatusCode::CREATED)["sale_id"].as_str().unwrap().to_owned();
+    assert_eq!(app.stats(&sale).await["available_seats"], 200_000);
+}
+
 #[tokio::test]
 async fn a_wrong_section_is_named_by_its_number_and_field() {
     let app = TestApp::start().await;

@@ -83,18 +83,8 @@ impl World {
 
 #[test]
 fn every_route_of_the_document_has_a_row_here() {
-    let api = serde_json::to_value(server::router::openapi()).unwrap();
-    let documented: BTreeSet<String> = api["paths"]
-        .as_object()
-        .unwrap()
-        .iter()
-        .flat_map(|(path, methods)| {
-            let methods = methods.as_object().unwrap().keys().filter(|name| *name != "parameters");
-            methods.map(move |method| format!("{} {path}", method.to_uppercase())).collect::<Vec<_>>()
-        })
-        .collect();
     let here: BTreeSet<String> = rows("", "").into_iter().map(|row| row.route.to_owned()).collect();
-    assert_eq!(here, documented);
+    assert_eq!(here, crate::every_route::described());
 }
 
 #[tokio::test]
@@ -242,6 +232,48 @@ async fn a_wrong_field_is_422_and_named() {
             assert!(answer["detail"].as_str().unwrap().starts_with(field), "the text names it too: {answer:?}");
         }
     }
+}
+
+/// A value that is just over what the document says of a field, and one just under.
+fn beyond(schema: &Value) -> Vec<Value> {
+    let number = |name: &str, step: i64| schema[name].as_i64().map(|limit| json!(limit + step));
+    let text = |name: &str, step: i64| {
+        let length = usize::try_from(schema[name].as_i64()? + step).expect("a length");
+        Some(json!("x".repeat(length)))
+    };
+    [number("minimum", -1), number("maximum", 1), text("minLength", -1), text("maxLength", 1)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Fields of the body that a route reads, as the document describes them.
+fn described_fields(api: &Value, route: &str) -> Vec<(String, Value)> {
+    let (method, path) = route.split_once(' ').unwrap();
+    let body = &api["paths"][path][method.to_lowercase()]["requestBody"]["content"]["application/json"]["schema"];
+    let parts = body["oneOf"].as_array().into_iter().flatten().chain([body]);
+    let shape = parts.filter_map(|part| part["$ref"].as_str()?.rsplit('/').next()).next().expect("a named shape");
+    let fields = api["components"]["schemas"][shape]["properties"].as_object().expect("fields");
+    fields.iter().map(|(name, field)| (name.clone(), field.clone())).collect()
+}
+
+#[tokio::test]
+async fn limits_that_the_document_tells_are_the_limits() {
+    let world = World::new().await;
+    let api = serde_json::to_value(server::router::openapi()).unwrap();
+    let mut tried = 0;
+    for (row, right) in world.rows_with_body() {
+        for (field, schema) in described_fields(&api, row.route) {
+            for value in beyond(&schema) {
+                let mut body = right.clone();
+                body[&field] = value;
+                let answer = world.call(&row).await.json(&body).send().await;
+                assert!(matches!(answer.status.as_u16(), 400 | 422) && answer["field"] == field, "{body}: {answer:?}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 80, "{tried} limits were tried");
 }
 
 #[tokio::test]

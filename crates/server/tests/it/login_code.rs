@@ -12,13 +12,13 @@ use crate::app::{Answer, TestApp};
 const ANN: &str = "ann@example.com";
 
 /// A server whose mail goes into a folder of the test.
-struct Office {
-    app: TestApp,
+pub(crate) struct Office {
+    pub(crate) app: TestApp,
     folder: TempDir,
 }
 
 impl Office {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url: &'static str = format!("file://{}", folder.path().display()).leak();
         Self { app: TestApp::with(&[("MAIL_URL", url)]).await, folder }
@@ -49,7 +49,7 @@ impl Office {
     }
 
     /// The codes of so many mails, which go out behind the answers.
-    async fn codes(&self, count: usize) -> Vec<String> {
+    pub(crate) async fn codes(&self, count: usize) -> Vec<String> {
         for _ in 0..3_000 {
             let mails = self.mails();
             let codes: Vec<String> = mails.iter().filter_map(|mail| code(mail)).collect();

@@ -13,6 +13,7 @@ mod checkout;
 mod concurrency;
 mod credentials;
 mod doors;
+mod every_route;
 mod fan_pages;
 mod journey;
 mod limits;

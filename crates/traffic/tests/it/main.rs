@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test shows where, which is all that is needed")]
 
+mod api_document;
 mod assert_queue;
 mod audit;
 mod crash;

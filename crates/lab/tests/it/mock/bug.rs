@@ -74,6 +74,10 @@ pub(crate) enum Bug {
     NewAddressNewPlace,
     /// The second sale counts on from where the first one is.
     PositionsGoOnInTheNextSale,
+    /// When the next sale opens, polls of the first one show another position.
+    NextSaleMovesTheLine,
+    /// Each place is in front of the one that was given before it.
+    NewestFirst,
     /// An admission is good for any sale.
     AdmissionOfOtherSale,
     /// A place in the middle of the line is kept free for somebody who comes late.
@@ -134,6 +138,8 @@ impl Bug {
             Bug::ConnectionsNeverClosed => &["C2"],
             Bug::PositionsGoOnInTheNextSale => &["Q2"],
             Bug::AdmissionOfOtherSale => &["B1"],
+            Bug::NextSaleMovesTheLine => &["B2"],
+            Bug::NewestFirst => &["F1"],
             Bug::LateOvertakes => &["L1"],
             Bug::FastPollersFirst => &["Q7"],
             Bug::DoubleSubmitMakesTwoOrders => &["K2"],

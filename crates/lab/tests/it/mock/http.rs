@@ -83,6 +83,8 @@ impl World {
             return self.transfer(asked);
         }
         let id = if path.get(1) == Some(&"admin") { path.get(3) } else { path.get(2) };
+        let next_is_open = self.sales.iter().skip(1).any(|sale| now >= sale.opens_at);
+        let moved = u64::from(bug == Bug::NextSaleMovesTheLine && next_is_open);
         let furthest = self.sales.iter().map(|sale| sale.last_position).max().unwrap_or(0);
         let sale = self.sales.iter_mut().find(|sale| id == Some(&sale.id.as_str()));
         let Some(sale) = sale.filter(|_| path.contains(&"sales")) else { return refused((404, "not_found")) };
@@ -110,7 +112,7 @@ impl World {
                 }
                 Err(no) => refused(no),
             },
-            (&Method::GET, ["v1", "sales", _, "waiting-room", "status"]) => status(sale, &user, now, poll_ms),
+            (&Method::GET, ["v1", "sales", _, "waiting-room", "status"]) => status(sale, &user, now, poll_ms, moved),
             (_, ["v1", "sales", _, "seats" | "checkout" | "holds", ..]) => shop(sale, asked, now),
             _ => refused((404, "not_found")),
         }
@@ -202,7 +204,7 @@ fn shop(sale: &mut Sale, asked: &Asked<'_>, now: i64) -> Answer {
     }
 }
 
-fn status(sale: &mut Sale, user: &str, now: i64, poll_ms: u64) -> Answer {
+fn status(sale: &mut Sale, user: &str, now: i64, poll_ms: u64, moved: u64) -> Answer {
     let (bug, through, sold_out) = (sale.bug, sale.through, sale.sold_out());
     let sale_id = sale.id.clone();
     let entry = match sale.poll(user, now) {
@@ -216,7 +218,7 @@ fn status(sale: &mut Sale, user: &str, now: i64, poll_ms: u64) -> Answer {
         () => "waiting",
     };
     let odd_one = entry.position == 30 && state == "waiting" && entry.polls > 1;
-    let shown = entry.position + u64::from(odd_one && bug == Bug::StatusShowsOtherPosition);
+    let shown = entry.position + u64::from(odd_one && bug == Bug::StatusShowsOtherPosition) + moved;
     let rise = if odd_one && bug == Bug::PeopleAheadRise { entry.polls * 10 } else { 0 };
     ok(&json!({
         "position": shown, "ahead_count": (entry.position - 1).saturating_sub(through) + rise, "state": state,

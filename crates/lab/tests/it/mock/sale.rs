@@ -224,6 +224,8 @@ impl Sale {
                 self.kept_free = Some(self.last_position + 1);
                 self.last_position + 2
             }
+            // There are never as many fans here.
+            Bug::NewestFirst => 1_000 - self.joins,
             _ => self.last_position + 1,
         }
     }

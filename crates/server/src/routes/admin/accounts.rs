@@ -25,7 +25,9 @@ const PREFIX_CHARS_MAX: usize = 64;
 
 #[derive(Deserialize, ToSchema)]
 pub struct Bulk {
+    #[schema(minimum = 1, maximum = 10_000)]
     count: i64,
+    #[schema(min_length = 1, max_length = 64)]
     prefix: String,
 }
 

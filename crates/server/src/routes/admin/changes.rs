@@ -31,6 +31,7 @@ const FIXED: [&str; 6] = ["event_id", "total_seats", "seating", "price", "curren
 pub struct Why {
     /// Kept in the audit.
     #[serde(deserialize_with = "given")]
+    #[schema(max_length = 500)]
     pub(super) reason: Option<String>,
     /// Or the `Idempotency-Key` header, where a ticket or an order is cancelled: a change of a sale may be repeated anyway.
     #[serde(deserialize_with = "given")]
@@ -50,36 +51,48 @@ pub struct ChangedTerms {
     #[schema(value_type = Option<String>, format = DateTime)]
     ends_at: Option<Timestamp>,
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 0, maximum = 1_000_000)]
     admit_per_minute: Option<i64>,
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 0, maximum = 20_000_000)]
     waiting_room_cap: Option<i64>,
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 1, maximum = 50)]
     max_tickets_per_user: Option<i64>,
     /// 0: no such cap any more, as of the next two.
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 0, maximum = 10_000)]
     max_tickets_per_cluster: Option<i64>,
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 0, maximum = 10_000)]
     max_tickets_per_group: Option<i64>,
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 0, maximum = 10_000)]
     max_tickets_per_group_cluster: Option<i64>,
     #[serde(deserialize_with = "given")]
     cluster_by: Option<Vec<String>>,
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 0, maximum = 20_000_000)]
     max_active: Option<i64>,
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 1, maximum = 86_400)]
     hold_ttl_sec: Option<i64>,
     /// Only before the doors open.
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 1, maximum = 86_400)]
     claim_window_sec: Option<i64>,
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 1, maximum = 86_400)]
     shopping_window_sec: Option<i64>,
     #[serde(deserialize_with = "given")]
+    #[schema(minimum = 1, maximum = 50)]
     seats_per_shopper: Option<i64>,
     /// `public` or `held`: where the seats of tickets go that are cancelled from now on.
     #[serde(deserialize_with = "given")]
     cancelled_seats: Option<String>,
     /// Kept in the audit.
     #[serde(deserialize_with = "given")]
+    #[schema(max_length = 500)]
     reason: Option<String>,
     #[serde(flatten)]
     #[schema(ignore)]

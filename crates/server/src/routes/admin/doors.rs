@@ -32,8 +32,10 @@ pub struct Scan {
     /// What was read off the ticket, whatever it is.
     code: String,
     /// Which gate asks.
+    #[schema(min_length = 1, max_length = 64)]
     gate: String,
     /// One for each ticket held out, the same one for each repeat: it has the same answer.
+    #[schema(min_length = 1, max_length = 128)]
     nonce: String,
     /// The sale that the gate is for; without it tickets of every sale are let in.
     #[serde(default, deserialize_with = "given")]

@@ -18,12 +18,16 @@ use crate::problem::Problem;
 
 #[derive(Deserialize, ToSchema)]
 pub struct NewEvent {
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
+    #[schema(min_length = 1, max_length = 200)]
     venue: String,
     #[schema(value_type = String, format = DateTime)]
     starts_at: Timestamp,
     /// The tour that it belongs to: sales of its events may share a cap.
+    #[schema(min_length = 1, max_length = 200)]
     group: Option<String>,
+    #[schema(min_length = 1, max_length = 128)]
     idempotency_key: Option<String>,
 }
 

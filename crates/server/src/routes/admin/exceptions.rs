@@ -37,12 +37,15 @@ pub struct NewException {
     /// The code of the refusal: `cap_exceeded`, `cluster_cap_exceeded` or `group_cap_exceeded`.
     rule: String,
     /// 1 to 50 tickets more than the rule gives,
+    #[schema(minimum = 1, maximum = 50)]
     extra_tickets: Option<i64>,
     /// or true: the rule does not hold for this account.
     lift: Option<bool>,
     /// Kept in the audit.
+    #[schema(min_length = 1, max_length = 500)]
     reason: String,
     /// Or the `Idempotency-Key` header.
+    #[schema(min_length = 1, max_length = 128)]
     idempotency_key: Option<String>,
 }
 

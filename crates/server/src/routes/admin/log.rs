@@ -44,9 +44,11 @@ pub struct NewLevel {
     level: String,
     /// For so many seconds, 1 to 86400; then what the node was started with holds again. By default 600.
     #[serde(default, deserialize_with = "given")]
+    #[schema(minimum = 1, maximum = 86_400)]
     for_sec: Option<i64>,
     /// Kept in the audit.
     #[serde(default, deserialize_with = "given")]
+    #[schema(max_length = 500)]
     reason: Option<String>,
 }
 

@@ -29,12 +29,15 @@ use crate::routes::checkout::attendee;
 pub struct NewIssue {
     /// The name on the ticket from now on; without it the name stays.
     #[serde(deserialize_with = "given")]
+    #[schema(min_length = 1, max_length = 200)]
     attendee: Option<String>,
     /// Kept in the audit.
     #[serde(deserialize_with = "given")]
+    #[schema(max_length = 500)]
     reason: Option<String>,
     /// Or the `Idempotency-Key` header.
     #[serde(deserialize_with = "given")]
+    #[schema(min_length = 1, max_length = 128)]
     idempotency_key: Option<String>,
 }
 
@@ -46,9 +49,11 @@ pub struct Release {
     seat_ids: Option<Vec<String>>,
     /// Kept in the audit.
     #[serde(deserialize_with = "given")]
+    #[schema(max_length = 500)]
     reason: Option<String>,
     /// Or the `Idempotency-Key` header.
     #[serde(deserialize_with = "given")]
+    #[schema(min_length = 1, max_length = 128)]
     idempotency_key: Option<String>,
 }
 
