@@ -120,26 +120,27 @@ impl Store {
     pub async fn run<V: Verb>(&self, verb: V) -> Result<V::Done, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let span = info_span!(target: SPANS, "store", op = spans::name::<V>(), system = self.engine(), outcome = Empty);
-        let run = async {
-            match &self.engine {
-                Engine::Sqlite(engine) => engine.run(verb).await,
-                Engine::Postgres(engine) => engine.run(verb).await,
-            }
+        // Every request that may write keeps room for this: what a trace needs beside is on the heap, and only while there is one.
+        let answer = match (&self.engine, span.is_disabled()) {
+            (Engine::Sqlite(engine), true) => engine.run(verb).await,
+            (Engine::Postgres(engine), true) => engine.run(verb).await,
+            (Engine::Sqlite(engine), false) => spans::within(span, Box::pin(engine.run(verb))).await,
+            (Engine::Postgres(engine), false) => spans::within(span, Box::pin(engine.run(verb))).await,
         };
-        self.failures.noted(spans::within(span, run).await)
+        self.failures.noted(answer)
     }
 
     /// Reads one snapshot.
     pub async fn read<Q: Query>(&self, query: Q) -> Result<Q::Out, Failure> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let span = info_span!(target: SPANS, "store", op = spans::name::<Q>(), system = self.engine(), outcome = Empty);
-        let read = async {
-            match &self.engine {
-                Engine::Sqlite(engine) => engine.read(query).await,
-                Engine::Postgres(engine) => engine.read(query).await,
-            }
+        let answer = match (&self.engine, span.is_disabled()) {
+            (Engine::Sqlite(engine), true) => engine.read(query).await,
+            (Engine::Postgres(engine), true) => engine.read(query).await,
+            (Engine::Sqlite(engine), false) => spans::within(span, Box::pin(engine.read(query))).await,
+            (Engine::Postgres(engine), false) => spans::within(span, Box::pin(engine.read(query))).await,
         };
-        self.failures.noted(spans::within(span, read).await)
+        self.failures.noted(answer)
     }
 
     /// Verbs and queries asked of it since it was opened, refused ones too.
