@@ -12,9 +12,10 @@ async fn refused(app: &TestApp, traceparent: &str) -> Value {
     call.send().await.expect(StatusCode::NOT_FOUND).clone()
 }
 
+/// Asked of one node: the dice of tests are the same in all.
 #[tokio::test]
 async fn a_problem_names_its_trace() {
-    let app = TestApp::with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")]).await;
+    let app = TestApp::one_node_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")]).await;
     for flags in ["00", "01"] {
         let body = refused(&app, &format!("00-{TRACE}-00f067aa0ba902b7-{flags}")).await;
         assert_eq!(body["trace_id"], TRACE, "sampled or not");
